@@ -1,0 +1,109 @@
+# Nothing but Go, Node and make is expected on the machine. `make help` lists the targets.
+SHELL := /bin/bash
+GO    ?= go
+TOOLS := $(CURDIR)/.tools
+BIN   := $(CURDIR)/bin
+LDFLAGS := -s -w
+FUZZTIME ?= 60s
+
+# The packages whose tests run under the race detector: everything of ours but
+# the distribution, which links every component (no concurrency of its own),
+# and the end-to-end tests, which start the binary.
+RACE_PACKAGES = $$($(GO) list ./... | grep -v -e '/distro$$' -e '/e2e$$')
+COMPONENTS = $(patsubst %/metadata.yaml,%,$(wildcard */*/metadata.yaml))
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.PHONY: demo
+demo: build node-demo ## build, run configs/local.yaml with the demo shop, print the page's address
+	$(GO) run ./demo $(DEMO_FLAGS)
+
+.PHONY: run
+run: build ## build and run configs/local.yaml, without traffic
+	@echo "X-Ray SDKs: 127.0.0.1:2000 · OTLP: 127.0.0.1:4317 and 4318 · page: http://127.0.0.1:2080/"
+	$(BIN)/tailwater --config configs/local.yaml
+
+.PHONY: build
+build: ## bin/tailwater
+	$(GO) build -trimpath -ldflags='$(LDFLAGS)' -o $(BIN)/tailwater ./distro
+
+.PHONY: test
+test: lint unit cross build-size e2e ## everything CI runs
+
+.PHONY: unit
+unit: tools cc
+	$(GO) test -race -timeout 15m $(RACE_PACKAGES)
+	$(GO) test -timeout 15m ./distro
+
+.PHONY: e2e
+e2e: build node-demo node-e2e ## the real binary and real SDKs on loopback
+	TAILWATER_BIN=$(BIN)/tailwater $(GO) test -count=1 -timeout 15m ./e2e
+
+# Socket features of Linux stand behind build tags: the others must still build.
+.PHONY: cross
+cross:
+	@for target in linux/arm64 darwin/arm64 windows/amd64; do \
+		echo "building for $$target"; \
+		GOOS=$${target%/*} GOARCH=$${target#*/} CGO_ENABLED=0 $(GO) build -o /dev/null ./distro || exit 1; \
+	done
+
+# The stripped binary stays within the budget of 110 MB.
+.PHONY: build-size
+build-size: build
+	@size=$$(stat -c %s $(BIN)/tailwater 2>/dev/null || stat -f %z $(BIN)/tailwater); \
+	echo "bin/tailwater: $$((size / 1000000)) MB"; test $$size -le 110000000
+
+.PHONY: lint
+lint: tools ## gofmt, go vet, staticcheck
+	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go' | grep -v -e '^distro/main' -e '^distro/components' -e generated_)); \
+	test -z "$$unformatted" || { echo "not gofmt-clean:"; echo "$$unformatted"; exit 1; }
+	$(GO) vet ./...
+	$(TOOLS)/staticcheck ./...
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZTIME (60s)
+	@for pkg in $$(grep -rl --include='*_test.go' --exclude-dir=node_modules --exclude-dir='.[a-z]*' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+		for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$pkg/*_test.go | cut -c6-); do \
+			echo "$$pkg $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+		done; \
+	done
+
+.PHONY: bench
+bench: build ## beside the contrib peer, one run, figures as ratios
+	$(GO) run ./bench $(BENCH_FLAGS)
+
+.PHONY: generate
+generate: tools ## distro/, component metadata and README tables
+	$(TOOLS)/builder --config builder-config.yaml --skip-get-modules --skip-compilation
+	@for dir in $(COMPONENTS); do (cd $$dir && $(TOOLS)/mdatagen metadata.yaml) || exit 1; done
+	$(GO) test ./distro -run TestReadmeConfigTables -update
+
+.PHONY: tools
+tools: $(TOOLS)/.stamp
+
+$(TOOLS)/.stamp: tools/go.mod tools/go.sum
+	$(GO) build -C tools -o $(TOOLS)/ tool
+	@touch $@
+
+# The race detector needs a C compiler.
+.PHONY: cc
+cc:
+	@command -v gcc >/dev/null || command -v clang >/dev/null || { \
+		echo "no C compiler: installing Debian's gcc and libc6-dev for the race detector"; \
+		apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev; }
+
+# npm ci only when the lock file is newer than what is installed. Without Node
+# the demo runs its Go services alone and says so.
+.PHONY: node-demo node-e2e
+node-demo:
+	@if ! command -v npm >/dev/null; then echo "no npm: the demo leaves out its Node services"; \
+	elif [ demo/package-lock.json -nt demo/node_modules/.package-lock.json ]; then cd demo && npm ci --no-audit --no-fund; fi
+node-e2e:
+	@if [ e2e/node/package-lock.json -nt e2e/node/node_modules/.package-lock.json ]; then cd e2e/node && npm ci --no-audit --no-fund; fi
+
+.PHONY: clean
+clean: ## remove what the targets made
+	rm -rf bin .tools .cache demo/node_modules e2e/node/node_modules

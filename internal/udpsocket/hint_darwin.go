@@ -1,0 +1,4 @@
+package udpsocket
+
+// ReceiveBufferHint names the setting that limits the receive buffer.
+const ReceiveBufferHint = "sysctl -w kern.ipc.maxsockbuf="

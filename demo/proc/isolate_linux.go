@@ -1,0 +1,16 @@
+package proc
+
+import (
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+// isolate puts the child in a process group of its own, so that Ctrl-C reaches
+// only us and the children stop in our order, and asks the kernel to end it if
+// we are gone without having stopped it.
+func isolate(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
+
+func terminate(p *os.Process) error { return p.Signal(syscall.SIGTERM) }

@@ -1,0 +1,86 @@
+//go:build linux
+
+package main
+
+import (
+	"strings"
+	"text/template"
+)
+
+// collectorConfig is the configuration of both sides. They differ in one
+// thing: contrib's exporter has no queue and makes one request for each batch
+// that it is handed, so the peer gets the batch processor as ADOT ships it.
+var collectorConfig = template.Must(template.New("").Parse(`
+receivers:
+{{- if .OTLP}}
+  otlp:
+    protocols:
+      grpc:
+        endpoint: 127.0.0.1:{{.Ports.OTLP}}
+{{- else}}
+  awsxray:
+    endpoint: 127.0.0.1:{{.Ports.XRay}}
+    transport: udp
+    proxy_server:
+      endpoint: 127.0.0.1:{{.Ports.XRay}}
+      region: us-east-1
+      local_mode: true
+      aws_endpoint: {{.Endpoint}}
+{{- end}}
+{{- if .Batch}}
+processors:
+  batch:
+    timeout: 1s
+    send_batch_size: 50
+{{- end}}
+exporters:
+{{- if .Nop}}
+  nop:
+{{- else}}
+  awsxray:
+    endpoint: {{.Endpoint}}
+    region: us-east-1
+    local_mode: true
+    num_workers: {{.Workers}}
+{{- end}}
+extensions:
+  pprof:
+    endpoint: 127.0.0.1:{{.Ports.Pprof}}
+service:
+  extensions: [pprof]
+  telemetry:
+    metrics:
+      readers:
+        - pull:
+            exporter:
+              prometheus:
+                host: 127.0.0.1
+                port: {{.Ports.Metrics}}
+  pipelines:
+    traces:
+      receivers: [{{if .OTLP}}otlp{{else}}awsxray{{end}}]
+{{- if .Batch}}
+      processors: [batch]
+{{- end}}
+      exporters: [{{if .Nop}}nop{{else}}awsxray{{end}}]
+`))
+
+// renderConfig returns the YAML for one run.
+func renderConfig(sideName string, r row, p pipeline, ports ports, endpoint string) (string, error) {
+	type portNumbers struct{ XRay, OTLP, Metrics, Pprof int }
+	var b strings.Builder
+	err := collectorConfig.Execute(&b, struct {
+		Ports            portNumbers
+		OTLP, Nop, Batch bool
+		Workers          int
+		Endpoint         string
+	}{
+		Ports:    portNumbers{ports.xray, ports.otlp, ports.metrics, ports.pprof},
+		OTLP:     r.load == otlpSpans,
+		Nop:      p == toNop,
+		Batch:    sideName == "peer" && p != toNop,
+		Workers:  r.workers,
+		Endpoint: endpoint,
+	})
+	return b.String(), err
+}

@@ -1,0 +1,311 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	settle    = 1500 * time.Millisecond // from ready to the reading of idle memory
+	drainIdle = 3 * time.Second         // nothing arrived for so long: nothing more will
+	drainMost = 30 * time.Second
+)
+
+// measurement is one run of one collector under one load.
+type measurement struct {
+	row            row
+	pipeline       pipeline
+	side           side
+	round          int
+	warmUp, window time.Duration
+	profiles       string
+}
+
+// result is what one run showed.
+type result struct {
+	Row      string   `json:"row"`
+	Pipeline pipeline `json:"pipeline"`
+	Side     string   `json:"side"`
+	Round    int      `json:"round"`
+
+	Rate        float64 `json:"rate"`          // items a second that were really sent in the window
+	Sent        int64   `json:"sent"`          // items in the whole run
+	Lost        float64 `json:"lost"`          // items that never arrived; 0 with nop
+	KernelDrops int64   `json:"kernel_drops"`  // of them, dropped at the socket
+	Surplus     int64   `json:"surplus"`       // entities that arrived more than once
+	CPU         float64 `json:"cpu_us"`        // user and system time an item that arrived, in the window
+	PeakMB      float64 `json:"peak_rss_mb"`   // resident
+	IdleMB      float64 `json:"idle_anon_mb"`  // anonymous, before the load
+	BytesOut    float64 `json:"bytes_item"`    // request bytes an item that arrived
+	Documents   float64 `json:"docs_item"`     // documents an item that arrived
+	Requests    float64 `json:"requests_item"` // requests an item that arrived
+
+	// OwnLosses are the collector's own counters that count losses, where not 0.
+	OwnLosses map[string]float64 `json:"own_losses,omitempty"`
+}
+
+func (r result) lostShare() float64 { return r.Lost / float64(max(r.Sent, 1)) }
+
+func (r result) String() string {
+	s := fmt.Sprintf("%-11s %-7s %s round %d: %.1f µs/item at %.0f/s, RSS %.0f MB, idle anonymous %.0f MB",
+		r.Row, r.Pipeline, r.Side, r.Round, r.CPU, r.Rate, r.PeakMB, r.IdleMB)
+	if r.Requests == 0 {
+		return s
+	}
+	s += fmt.Sprintf(", lost %.0f of %d (%.2f %%; kernel %d), %.0f B, %.2f documents and 1/%.1f requests an item",
+		r.Lost, r.Sent, 100*r.lostShare(), r.KernelDrops, r.BytesOut, r.Documents, 1/r.Requests)
+	if r.Surplus > 0 {
+		s += fmt.Sprintf(", %d entities more than once", r.Surplus)
+	}
+	return s
+}
+
+func (m measurement) run(ctx context.Context) (res result, err error) {
+	res = result{Row: m.row.name, Pipeline: m.pipeline, Side: m.side.name, Round: m.round}
+	sink, err := startEndpoint(m.row.latency)
+	if err != nil {
+		return res, err
+	}
+	defer sink.close()
+	p, err := freePorts()
+	if err != nil {
+		return res, err
+	}
+	config, err := renderConfig(m.side.name, m.row, m.pipeline, p, sink.url)
+	if err != nil {
+		return res, err
+	}
+	c, err := startCollector(ctx, m.side.binary, config, p)
+	if err != nil {
+		return res, err
+	}
+	defer func() {
+		if stopErr := c.stop(); err == nil {
+			err = stopErr
+		}
+	}()
+	pid := c.cmd.Process.Pid
+
+	if err := wait(ctx, settle); err != nil {
+		return res, err
+	}
+	idle, err := processMemory(pid)
+	if err != nil {
+		return res, err
+	}
+	res.IdleMB = megabytes(idle.Anonymous)
+
+	g, err := newGenerator(m.row.load, p)
+	if err != nil {
+		return res, err
+	}
+	defer g.close()
+	stop := g.start(ctx, m.row.rate)
+	profiled := m.startProfile(ctx, p.pprof)
+	cpu, sent, took, windowErr := m.observe(ctx, pid, g)
+	windowErr = errors.Join(windowErr, profiled())
+	if err := stop(); err != nil {
+		return res, err
+	}
+	if windowErr != nil {
+		return res, windowErr
+	}
+	res.Sent = g.sent.Load()
+	res.Rate = float64(sent) / took.Seconds()
+
+	arrivedShare := 1.0
+	if m.pipeline == toXRay {
+		if err := drain(ctx, sink, res.Sent*int64(g.perItem)); err != nil {
+			return res, err
+		}
+		a := sink.arrived()
+		if a.Foreign > 0 {
+			return res, fmt.Errorf("%d documents arrived with a trace id that was not sent", a.Foreign)
+		}
+		res.Surplus = sink.surplus(g.perTrace)
+		items := float64(a.Entities-res.Surplus) / float64(g.perItem)
+		if items == 0 {
+			return res, fmt.Errorf("nothing arrived; the collector's log ends with\n%s", strings.Join(c.tail, "\n"))
+		}
+		res.Lost = float64(res.Sent) - items
+		res.BytesOut = float64(a.Bytes) / items
+		res.Documents = float64(a.Documents) / items
+		res.Requests = float64(a.Requests) / items
+		arrivedShare = items / float64(res.Sent)
+	}
+	// What was lost did not cost a delivery: charge the rest with all of it.
+	res.CPU = float64(cpu.Nanoseconds()) / 1e3 / (float64(sent) * arrivedShare)
+
+	peak, err := processMemory(pid)
+	if err != nil {
+		return res, err
+	}
+	res.PeakMB = megabytes(peak.Peak)
+	if m.row.load != otlpSpans {
+		if res.KernelDrops, err = kernelDrops(p.xray); err != nil {
+			return res, err
+		}
+	}
+	res.OwnLosses, err = ownLosses(ctx, p.metrics)
+	return res, err
+}
+
+// observe waits for the warm-up and returns the collector's CPU time and the
+// items sent in the window behind it.
+func (m measurement) observe(ctx context.Context, pid int, g *generator) (cpu time.Duration, sent int64, took time.Duration, err error) {
+	if err := wait(ctx, m.warmUp); err != nil {
+		return 0, 0, 0, err
+	}
+	begin, sentBefore := time.Now(), g.sent.Load()
+	before, err := cpuTime(pid)
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	if err := wait(ctx, m.window); err != nil {
+		return 0, 0, 0, err
+	}
+	after, err := cpuTime(pid)
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	took, sent = time.Since(begin), g.sent.Load()-sentBefore
+	if sent == 0 {
+		return 0, 0, 0, fmt.Errorf("nothing was sent in the window of %v", m.window)
+	}
+	return after - before, sent, took, nil
+}
+
+// drain waits until the expected entities have arrived or no more come.
+func drain(ctx context.Context, sink *endpoint, expected int64) error {
+	begin := time.Now()
+	last, lastChange := int64(-1), begin
+	for {
+		n, now := sink.arrived().Entities, time.Now()
+		if n != last {
+			last, lastChange = n, now
+		}
+		if n >= expected || now.Sub(lastChange) > drainIdle || now.Sub(begin) > drainMost {
+			return nil
+		}
+		if err := wait(ctx, 50*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// lossWords are in the names of counters that count what is not delivered.
+var lossWords = []string{"drop", "reject", "refus", "fail", "unprocessed", "lost", "cut"}
+
+// ownLosses reads the collector's metrics page.
+func ownLosses(ctx context.Context, port int) (map[string]float64, error) {
+	body, err := get(ctx, "http://"+loopback(port)+"/metrics")
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	losses := map[string]float64{}
+	lines := bufio.NewScanner(body)
+	for lines.Scan() {
+		if name, v, ok := parseLoss(lines.Text()); ok {
+			losses[name] += v
+		}
+	}
+	return losses, lines.Err()
+}
+
+// parseLoss reads one line of the Prometheus text format, without the labels
+// that name the instance.
+func parseLoss(line string) (name string, value float64, ok bool) {
+	i := strings.LastIndexByte(line, ' ')
+	if strings.HasPrefix(line, "#") || i < 0 {
+		return "", 0, false
+	}
+	name, labels, _ := strings.Cut(line[:i], "{")
+	for _, w := range lossWords {
+		ok = ok || strings.Contains(name, w)
+	}
+	value, err := strconv.ParseFloat(line[i+1:], 64)
+	if !ok || err != nil || value == 0 || strings.HasSuffix(name, "_bucket") {
+		return "", 0, false
+	}
+	for label := range strings.SplitSeq(strings.TrimSuffix(labels, "}"), ",") {
+		if key, v, _ := strings.Cut(label, "="); key == "reason" || key == "code" {
+			name += " " + strings.Trim(v, `"`)
+		}
+	}
+	return name, value, true
+}
+
+func get(ctx context.Context, url string) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusOK {
+		resp.Body.Close()
+		return nil, fmt.Errorf("get %s: %s", url, resp.Status)
+	}
+	return resp.Body, nil
+}
+
+// startProfile records a CPU profile that begins with the load and ends with
+// the window, if profiles are wanted. The function it returns waits for it and
+// adds an allocation profile.
+func (m measurement) startProfile(ctx context.Context, port int) (finish func() error) {
+	if m.profiles == "" {
+		return func() error { return nil }
+	}
+	seconds := int((m.warmUp + m.window).Seconds())
+	done := make(chan error, 1)
+	go func() { done <- m.profile(ctx, port, "profile", fmt.Sprintf("?seconds=%d", max(1, seconds))) }()
+	return func() error {
+		return errors.Join(<-done, m.profile(ctx, port, "allocs", ""))
+	}
+}
+
+// profile stores one profile of the collector.
+func (m measurement) profile(ctx context.Context, port int, kind, query string) error {
+	body, err := get(ctx, "http://"+loopback(port)+"/debug/pprof/"+kind+query)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	name := fmt.Sprintf("%s-%s-%s-%d.%s.pprof", m.row.name, m.pipeline, m.side.name, m.round, kind)
+	f, err := os.Create(filepath.Join(m.profiles, name))
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(f, body); err != nil {
+		f.Close()
+		return err
+	}
+	return f.Close()
+}
+
+func megabytes(n int64) float64 { return float64(n) / (1 << 20) }

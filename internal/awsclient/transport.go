@@ -1,0 +1,67 @@
+package awsclient
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"golang.org/x/net/http/httpproxy"
+)
+
+type proxyOf = func(*http.Request) (*url.URL, error)
+
+// proxyFunc says which proxy a request takes. Metadata services and this
+// machine are always reached directly.
+func proxyFunc(address string) (proxyOf, error) {
+	environment := httpproxy.FromEnvironment().ProxyFunc()
+	choose := environment
+	if address != "" {
+		text := address
+		if !strings.Contains(text, "://") {
+			text = "http://" + text
+		}
+		fixed, err := url.Parse(text)
+		if err != nil || fixed.Hostname() == "" {
+			return nil, fmt.Errorf("proxy_address: %q is no proxy: want host:port or http(s)://host:port", address)
+		}
+		choose = func(*url.URL) (*url.URL, error) { return fixed, nil }
+	}
+	return func(r *http.Request) (*url.URL, error) {
+		host := r.URL.Hostname()
+		if ip := net.ParseIP(host); isLoopback(host) || ip != nil && (ip.IsLinkLocalUnicast() || ip.Equal(imdsV6) || ip.Equal(podIdentityV6)) {
+			return nil, nil
+		}
+		return choose(r.URL)
+	}, nil
+}
+
+// IPv6 addresses of the EC2 metadata service and of EKS Pod Identity.
+var (
+	imdsV6        = net.ParseIP("fd00:ec2::254")
+	podIdentityV6 = net.ParseIP("fd00:ec2::23")
+)
+
+// newTransport returns a transport that keeps as many connections as there are
+// requests in flight. HTTP/1.1 on purpose: each request has a connection of its
+// own, so a lost packet or a dead peer stalls one of them and not all.
+func newTransport(proxy proxyOf, noVerify bool, conns int) *http.Transport {
+	if conns <= 0 {
+		conns = 8
+	}
+	return &http.Transport{
+		Proxy:                 proxy,
+		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: noVerify},
+		TLSHandshakeTimeout:   10 * time.Second,
+		ExpectContinueTimeout: time.Second,
+		MaxIdleConns:          conns,
+		MaxIdleConnsPerHost:   conns,
+		IdleConnTimeout:       60 * time.Second, // AWS closes idle connections later than that
+		DisableCompression:    true,
+		WriteBufferSize:       64 << 10, // a batch is tens of kilobytes: fewer, larger writes
+	}
+}

@@ -1,0 +1,94 @@
+package samplingrule
+
+import "time"
+
+// DefaultInterval is how often a rule's statistics are reported unless X-Ray
+// asks for another interval.
+const DefaultInterval = 10 * time.Second
+
+// Statistics is what happened under one rule since the last report.
+type Statistics struct {
+	Rule                       string
+	Requests, Sampled, Borrows int64
+}
+
+// Target is X-Ray's answer for one rule.
+type Target struct {
+	Rule      string
+	FixedRate float64
+	// Quota is how many requests a second this client may keep until QuotaTTL;
+	// nil when X-Ray assigned none.
+	Quota    *int64
+	QuotaTTL time.Time
+	Interval time.Duration // until the next report; 0 leaves it as it is
+	// BoostRate replaces FixedRate until BoostTTL where it is higher.
+	BoostRate float64
+	BoostTTL  time.Time
+}
+
+// Report takes the statistics that are due: of rules that matched a request
+// since their last report and whose interval has passed. They count as
+// reported; what cannot be delivered goes back with Restore.
+func (s *Set) Report(now time.Time) []Statistics {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var due []Statistics
+	for _, r := range s.rules {
+		r.mu.Lock()
+		if r.requests > 0 && now.Sub(r.reported) >= r.interval {
+			due = append(due, Statistics{r.Name, r.requests, r.sampled, r.borrows})
+			r.requests, r.sampled, r.borrows = 0, 0, 0
+			r.reported = now
+		}
+		r.mu.Unlock()
+	}
+	return due
+}
+
+// Restore takes back statistics that could not be delivered. They are due
+// again at once. Those of rules that are gone are dropped.
+func (s *Set) Restore(undelivered []Statistics) {
+	for _, u := range undelivered {
+		if r := s.find(u.Rule); r != nil {
+			r.mu.Lock()
+			r.requests += u.Requests
+			r.sampled += u.Sampled
+			r.borrows += u.Borrows
+			r.reported = time.Time{}
+			r.mu.Unlock()
+		}
+	}
+}
+
+// Apply puts X-Ray's targets in force. Targets of unknown rules are left out.
+func (s *Set) Apply(targets []Target) {
+	for _, t := range targets {
+		r := s.find(t.Rule)
+		if r == nil {
+			continue
+		}
+		r.mu.Lock()
+		if t.FixedRate >= 0 && t.FixedRate <= 1 {
+			r.rate = t.FixedRate
+		}
+		if t.Quota != nil {
+			r.quota, r.quotaTTL = *t.Quota, t.QuotaTTL
+		}
+		if t.Interval > 0 {
+			r.interval = t.Interval
+		}
+		r.boost, r.boostTTL = t.BoostRate, t.BoostTTL
+		r.mu.Unlock()
+	}
+}
+
+func (s *Set) find(name string) *state {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, r := range s.rules {
+		if r.Name == name {
+			return r
+		}
+	}
+	return nil
+}

@@ -1,0 +1,121 @@
+package awsxrayreceiver
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/tailwater-otel/tailwater/internal/udpsocket"
+)
+
+// linger is how long a reader that is kept busy waits before it reads again,
+// so that datagrams come many at a time: waking up costs far more than reading.
+// A datagram that comes alone is not held up. In a millisecond even 30,000
+// segments a second take up less than 2 % of the receive buffer.
+const linger = time.Millisecond
+
+// dropsEvery is how often a busy reader asks the kernel what it dropped.
+const dropsEvery = time.Second
+
+// Waits after a read error that is not the end of the socket.
+const (
+	firstReadWait = time.Millisecond
+	maxReadWait   = time.Second
+)
+
+// reader moves datagrams from one socket to the queue.
+type reader struct {
+	r      *xrayReceiver
+	socket *udpsocket.Socket
+
+	mu        sync.Mutex
+	drops     uint32 // the kernel's count when it was last asked
+	nextLog   time.Time
+	dropsLost uint64 // not told of yet
+}
+
+// run reads until the socket is interrupted, and then what the kernel still holds.
+func (rd *reader) run() {
+	var copies []string
+	var lastRead, lastDrops time.Time
+	wait := firstReadWait
+	for {
+		batch, err := rd.socket.Read()
+		switch {
+		case errors.Is(err, udpsocket.ErrInterrupted):
+			rd.drain(copies)
+			rd.countDrops()
+			return
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil:
+			rd.r.logger.Error("Cannot read from the socket; trying again", zap.Error(err), zap.Duration("next_try_in", wait))
+			time.Sleep(wait)
+			wait = min(2*wait, maxReadWait)
+			continue
+		}
+		wait = firstReadWait
+		copies = rd.enqueue(batch, copies)
+
+		now := time.Now()
+		if now.Sub(lastDrops) >= dropsEvery {
+			rd.countDrops()
+			lastDrops = now
+		}
+		if len(batch) < udpsocket.MaxBatch && now.Sub(lastRead) < 2*linger {
+			time.Sleep(linger)
+			now = now.Add(linger)
+		}
+		lastRead = now
+	}
+}
+
+// enqueue copies each datagram into a string of its own size, which the spans
+// will share. scratch is a slice to use again; enqueue returns it.
+func (rd *reader) enqueue(batch [][]byte, scratch []string) []string {
+	scratch = scratch[:0]
+	for _, b := range batch {
+		scratch = append(scratch, string(b))
+	}
+	rd.r.enqueue(scratch)
+	clear(scratch)
+	return scratch
+}
+
+// drain reads what the kernel holds. Senders that never stop cannot keep it
+// busy for longer than it takes to read a full receive buffer.
+func (rd *reader) drain(scratch []string) {
+	for left := max(rd.socket.ReceiveBuffer(), udpsocket.MaxDatagramBytes); left > 0; {
+		batch, err := rd.socket.ReadNow()
+		if err != nil || len(batch) == 0 {
+			return
+		}
+		for _, b := range batch {
+			left -= max(len(b), 1)
+		}
+		scratch = rd.enqueue(batch, scratch)
+	}
+}
+
+// countDrops counts what the kernel has dropped since the last call.
+func (rd *reader) countDrops() {
+	rd.mu.Lock()
+	defer rd.mu.Unlock()
+	total, ok := rd.socket.Drops()
+	if !ok || total == rd.drops {
+		return
+	}
+	fresh := total - rd.drops // modulo 2^32
+	rd.drops = total
+	rd.r.counters.dropped(reasonKernel, int64(fresh))
+	rd.dropsLost += uint64(fresh)
+	if now := time.Now(); !now.Before(rd.nextLog) {
+		rd.nextLog = now.Add(refusedLogEvery)
+		rd.r.logger.Warn("The kernel dropped datagrams because the receive buffer was full",
+			zap.Uint64("datagrams", rd.dropsLost), zap.Int("receive_buffer_bytes", rd.socket.ReceiveBuffer()))
+		rd.dropsLost = 0
+	}
+}

@@ -1,0 +1,12 @@
+package shop
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	RunServiceIfAsked()
+	goleak.VerifyTestMain(m)
+}

@@ -33,7 +33,7 @@ func parsePHPStack(b *stackBuilder, text string) {
 			parts = append(parts, text[start:pos])
 			start, complete = pos+len("Next "), false
 		}
-		if n, rest, ok := phpFrame(strings.TrimRight(line, "\r\n")); ok && n >= 0 && rest == "{main}" {
+		if rest, ok := phpFrame(strings.TrimRight(line, "\r\n")); ok && rest == "{main}" {
 			complete = true
 		}
 		pos += len(line)
@@ -71,7 +71,7 @@ func cutPHPPlace(header string) (message, path string, line segment.Int, ok bool
 		return header, "", line, false
 	}
 	path, line, ok = cutNumber(header[i+len(" in "):])
-	if !ok {
+	if !ok || strings.ContainsRune(path, '\n') {
 		return header, "", line, false
 	}
 	return header[:i], path, line, true
@@ -81,7 +81,7 @@ func cutPHPPlace(header string) (message, path string, line segment.Int, ok bool
 func phpFrames(b *stackBuilder, header, frames string) {
 	_, path, line, _ := cutPHPPlace(header)
 	for s := range strings.SplitSeq(frames, "\n") {
-		_, s, ok := phpFrame(strings.TrimRight(s, "\r"))
+		s, ok := phpFrame(strings.TrimRight(s, "\r"))
 		if !ok {
 			continue
 		}
@@ -91,18 +91,17 @@ func phpFrames(b *stackBuilder, header, frames string) {
 	}
 }
 
-// phpFrame reads "#12 rest".
-func phpFrame(s string) (n int64, rest string, ok bool) {
-	s, ok = strings.CutPrefix(s, "#")
+// phpFrame cuts the number that a line of the trace begins with, "#12 ".
+func phpFrame(line string) (rest string, ok bool) {
+	line, ok = strings.CutPrefix(line, "#")
 	if !ok {
-		return 0, "", false
+		return "", false
 	}
-	n, rest, ok = leadingCount(s)
+	_, rest, ok = leadingCount(line)
 	if !ok {
-		return 0, "", false
+		return "", false
 	}
-	rest, ok = strings.CutPrefix(rest, " ")
-	return n, rest, ok
+	return strings.CutPrefix(rest, " ")
 }
 
 // phpCall reads "/srv/shop/main.php(4): Shop\Cart->total('x')",

@@ -309,43 +309,69 @@ func FuzzParseStack(f *testing.F) {
 		f.Add(tt.language, tt.message, string(text))
 	}
 	f.Fuzz(func(t *testing.T, language, message, text string) {
-		got := parseStack(language, "T", message, text, indexID)
-		if len(got) == 0 || len(got) > maxStackExceptions {
-			t.Fatalf("%d exceptions", len(got))
-		}
-		if got[0].Type != "T" || got[0].Message != message {
-			t.Fatalf("the exception became %q %q", got[0].Type, got[0].Message)
-		}
-		size := 0
-		for i, e := range got {
-			var cause segment.ID
-			if i+1 < len(got) {
-				cause = got[i+1].ID
-			}
-			if e.ID != indexID(i) || e.Cause != cause {
-				t.Fatalf("exception %d has id %x and cause %x", i, e.ID, e.Cause)
-			}
-			if len(e.Stack) > maxStackFrames || e.Truncated.Value < 0 || e.Skipped.Value < 0 {
-				t.Fatalf("exception %d: %d frames, %+v truncated, %+v skipped", i, len(e.Stack), e.Truncated, e.Skipped)
-			}
-			if i > 0 {
-				size += len(e.Type) + len(e.Message)
-			}
-			for _, frame := range e.Stack {
-				if frame.Path == "" && frame.Label == "" {
-					t.Fatalf("exception %d has an empty frame", i)
-				}
-				if strings.ContainsAny(frame.Path+frame.Label, "\n") {
-					t.Fatalf("frame %+v spans lines", frame)
-				}
-				size += len(frame.Path) + len(frame.Label)
-			}
-		}
-		// Nothing is made up, and nothing is told twice.
-		if size > len(text) {
-			t.Fatalf("%d bytes became %d", len(text), size)
-		}
+		checkStackBounds(t, parseStack(language, "T", message, text, indexID), message, text)
 	})
+}
+
+// TestParseStackLarge gives every parser 100 KiB of what could make it slow
+// or make it keep much.
+func TestParseStackLarge(t *testing.T) {
+	units := []string{
+		"\n", " ", "a", "/", "0/", "(", "@", ":1", " in ", "'", "{closure:", "--- End of inner exception stack trace ---\n",
+		"Caused by: E: m\n", "Caused by: E: m\nmore\n", " [cause]: E: m\n", " [cause]: E: m ---> E: m\n", " ---> E: m\n", " ---> E: m", " ---> (Inner Exception #1) E: m\n",
+		"During handling of the above exception, another exception occurred:\n", "  File \"a\", line 1, in f\n", "ValueError: m\n",
+		"#0 {main}\nNext E: m in a:1\n", "#0 a(1): f()\n", "a:1:in 'f': m (E)\n", "\t1: from a:1\na:1: m (E)\n", "\tfrom a:1:in 'f'\n",
+		"main.f(\n\ta.go:1\n", "goroutine 1 [running]:\n", "\tat a.b(C.java:1)\n", "\tSuppressed: E\n", "    at f (eval at g (", "f@a:1:2\n", "   at A.B() in a.cs:line 1\n",
+	}
+	heads := []string{"", "E: m\n", "Traceback (most recent call last):\n", "#0 ", " ---> E: m\n", "Caused by: E: m\n"}
+	for _, language := range []string{"java", "python", "nodejs", "go", "dotnet", "php", "ruby"} {
+		for _, unit := range units {
+			for _, head := range heads {
+				text := head + strings.Repeat(unit, (100<<10)/len(unit))
+				checkStackBounds(t, parseStack(language, "T", "m", text, indexID), "m", text)
+			}
+		}
+	}
+}
+
+// checkStackBounds checks what holds for every text.
+func checkStackBounds(t *testing.T, got []segment.Exception, message, text string) {
+	t.Helper()
+	if len(got) == 0 || len(got) > maxStackExceptions {
+		t.Fatalf("%d exceptions", len(got))
+	}
+	if got[0].Type != "T" || got[0].Message != message {
+		t.Fatalf("the exception became %q %q", got[0].Type, got[0].Message)
+	}
+	size := 0
+	for i, e := range got {
+		var cause segment.ID
+		if i+1 < len(got) {
+			cause = got[i+1].ID
+		}
+		if e.ID != indexID(i) || e.Cause != cause {
+			t.Fatalf("exception %d has id %x and cause %x", i, e.ID, e.Cause)
+		}
+		if len(e.Stack) > maxStackFrames || e.Truncated.Value < 0 || e.Skipped.Value < 0 {
+			t.Fatalf("exception %d: %d frames, %+v truncated, %+v skipped", i, len(e.Stack), e.Truncated, e.Skipped)
+		}
+		if i > 0 {
+			size += len(e.Type) + len(e.Message)
+		}
+		for _, frame := range e.Stack {
+			if frame.Path == "" && frame.Label == "" {
+				t.Fatalf("exception %d has an empty frame", i)
+			}
+			if strings.Contains(frame.Path+frame.Label, "\n") {
+				t.Fatalf("frame %+v spans lines", frame)
+			}
+			size += len(frame.Path) + len(frame.Label)
+		}
+	}
+	// Nothing is made up, and nothing is told twice.
+	if size > len(text) {
+		t.Fatalf("%d bytes became %d", len(text), size)
+	}
 }
 
 func BenchmarkParseStack(b *testing.B) {

@@ -1,17 +1,30 @@
-// Package xraylocalextension is an X-Ray endpoint on this machine.
 package xraylocalextension
 
 import (
 	"context"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/extension"
+
+	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/metadata"
 )
 
 // NewFactory returns the factory of the xray_local extension.
 func NewFactory() extension.Factory {
-	return extension.NewFactory(component.MustNewType("xray_local"), func() component.Config { return &struct{}{} },
-		func(context.Context, extension.Settings, component.Config) (extension.Extension, error) {
-			return nil, nil
-		}, component.StabilityLevelDevelopment)
+	return extension.NewFactory(metadata.Type, createDefaultConfig, create, metadata.ExtensionStability)
+}
+
+func createDefaultConfig() component.Config {
+	return &Config{
+		Endpoint: "127.0.0.1:2080",
+		Store: StoreConfig{
+			MaxBytes:  128 << 20,
+			Retention: 24 * time.Hour,
+		},
+	}
+}
+
+func create(_ context.Context, set extension.Settings, cfg component.Config) (extension.Extension, error) {
+	return newExtension(cfg.(*Config), set.TelemetrySettings), nil
 }

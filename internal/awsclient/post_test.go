@@ -118,6 +118,7 @@ func TestPlaceholderCredentials(t *testing.T) {
 	})
 	t.Run("never elsewhere", func(t *testing.T) {
 		isolate(t)
+		t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 		c := newClient(t, Options{Region: "us-east-1", Endpoint: "http://xray.invalid"})
 		assert.False(t, c.placeholder)
 		_, err := c.Post(t.Context(), "/TraceSegments", nil)

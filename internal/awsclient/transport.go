@@ -39,6 +39,12 @@ func proxyFunc(address string) (proxyOf, error) {
 	}, nil
 }
 
+// ValidateProxy says whether value can be Options.ProxyAddress. Empty can.
+func ValidateProxy(value string) error {
+	_, err := proxyFunc(value)
+	return err
+}
+
 // IPv6 addresses of the EC2 metadata service and of EKS Pod Identity.
 var (
 	imdsV6        = net.ParseIP("fd00:ec2::254")

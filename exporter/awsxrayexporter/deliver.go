@@ -1,0 +1,329 @@
+package awsxrayexporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/collector/config/configretry"
+	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.uber.org/zap"
+	"golang.org/x/time/rate"
+
+	"github.com/tailwater-otel/tailwater/internal/awsclient"
+	"github.com/tailwater-otel/tailwater/internal/segment"
+)
+
+const (
+	// A request whose documents fail this often with 5xx or without a reply,
+	// while X-Ray accepts others, is divided to find the one that X-Ray chokes on.
+	suspiciousTries = 5
+	// A single document that failed this often while X-Ray accepts others is refused.
+	hopelessTries = 30
+	// A document that X-Ray lists this often with an internal error is refused.
+	hopelessReplies = 10
+	// maxDivisions bounds the extra requests that finding refused documents in
+	// one request may cost. Two bad ones among 50 need about 22.
+	maxDivisions = 40
+	// While the exporter shuts down it waits no longer than this between tries.
+	maxShutdownDelay = 500 * time.Millisecond
+)
+
+var (
+	errShutdown   = errors.New("the exporter shuts down")
+	errNotRetried = errors.New("retry_on_failure is off")
+	errExhausted  = errors.New("retry_on_failure.max_elapsed_time has passed")
+)
+
+// poster sends one signed request.
+type poster interface {
+	Post(ctx context.Context, path string, body []byte) (*awsclient.Response, error)
+}
+
+// sender sends portions to X-Ray. exporterhelper's retry is not enough here: on
+// shutdown it gives up what waits for its next try, while ours goes on until
+// shutdown_timeout; and it knows a request only as a whole, while X-Ray may
+// take some of its documents, or choke on one of them.
+type sender struct {
+	client     poster
+	timeout    time.Duration
+	retry      configretry.BackOffConfig
+	answers    bool // the caller learns of a failure and keeps the data
+	persistent bool // the queue keeps the data when the process ends
+	limiter    *limiter
+	rate       *rate.Limiter // nil: no limit
+	dead       *deadLetters  // nil: refused documents are dropped
+	health     *health
+	count      *counters
+	logger     *zap.Logger
+
+	// accepts counts the requests that X-Ray accepted.
+	accepts atomic.Uint64
+
+	// stopping ends when shutdown begins, over when its time is up.
+	stopping, over context.Context
+}
+
+// batch is the documents of one request and its history.
+type batch struct {
+	parts []segment.Part
+	// tries counts how often exactly these failed, replies how often X-Ray
+	// listed them with an internal error of its own.
+	tries, replies int
+	// accepts is sender.accepts when they failed first.
+	accepts uint64
+}
+
+// deliver sends documents until X-Ray has each of them or refuses it for good.
+// What X-Ray has taken is never sent again. It returns an error if it gave up,
+// permanent unless somebody else still has the documents.
+func (s *sender) deliver(ctx context.Context, parts []segment.Part) error {
+	todo := cut(parts)
+	divisions := maxDivisions
+	wait := backoff{cfg: s.retry}
+	started := time.Now()
+	for len(todo) > 0 {
+		b := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		list, failure := s.attempt(ctx, b.parts)
+		switch failure.Kind {
+		case awsclient.None:
+			s.accepts.Add(1)
+			again, hopeless := s.settle(b, list)
+			s.refuse(ctx, reasonUnprocessed, hopeless)
+			if len(again.parts) == 0 {
+				wait.reset()
+				continue
+			}
+			todo = append(todo, again)
+			failure = awsclient.Failure{Kind: awsclient.Retryable, Code: list[0].Code, Message: list[0].Message}
+
+		case awsclient.Permanent:
+			if len(b.parts) > 1 && divisions > 0 && divisible(failure) {
+				divisions--
+				todo = append(todo, b.halves()...)
+				continue
+			}
+			s.refuse(ctx, reasonRefused, refusals(b.parts, failure))
+			continue
+
+		default:
+			if b.tries == 0 {
+				b.accepts = s.accepts.Load()
+			}
+			b.tries++
+			// Others pass and these do not: one of them may be the reason.
+			suspicious := failure.Kind == awsclient.Retryable && s.accepts.Load() > b.accepts+suspiciousTries
+			switch {
+			case suspicious && len(b.parts) > 1 && b.tries >= suspiciousTries && divisions > 0:
+				divisions--
+				todo = append(todo, b.halves()...)
+				wait.reset()
+			case suspicious && len(b.parts) == 1 && b.tries >= hopelessTries:
+				s.refuse(ctx, reasonRefused, refusals(b.parts, failure))
+				continue
+			default:
+				todo = append(todo, b)
+			}
+		}
+		if err := s.pause(ctx, wait.next(failure.RetryAfter), started); err != nil {
+			return s.giveUp(ctx, todo, failure, err)
+		}
+		s.count.retried(ctx, len(todo[len(todo)-1].parts))
+	}
+	return nil
+}
+
+// cut makes requests of documents, the first on top. What comes from the queue
+// fits into one already.
+func cut(parts []segment.Part) (stack []batch) {
+	for len(parts) > 0 {
+		n := requestLimits.first(parts, 0)
+		stack = append(stack, batch{parts: parts[:n:n]})
+		parts = parts[n:]
+	}
+	for i, j := 0, len(stack)-1; i < j; i, j = i+1, j-1 {
+		stack[i], stack[j] = stack[j], stack[i]
+	}
+	return stack
+}
+
+// halves divides a batch. The first half is on top.
+func (b batch) halves() []batch {
+	middle := len(b.parts) / 2
+	return []batch{{parts: b.parts[middle:]}, {parts: b.parts[:middle:middle]}}
+}
+
+// divisible tells whether a smaller request may pass where this one did not.
+func divisible(f awsclient.Failure) bool {
+	return f.Status == http.StatusBadRequest || f.Status == http.StatusRequestEntityTooLarge ||
+		f.Status == http.StatusUnprocessableEntity
+}
+
+// attempt sends one request. Without a failure X-Ray has all documents but
+// those in the list.
+func (s *sender) attempt(ctx context.Context, parts []segment.Part) (list []unprocessed, f awsclient.Failure) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := context.AfterFunc(s.over, cancel)
+	defer stop()
+
+	if s.rate != nil {
+		if err := s.rate.WaitN(ctx, len(parts)); err != nil {
+			return nil, awsclient.Classify(nil, err)
+		}
+	}
+	era, err := s.limiter.acquire(ctx)
+	if err != nil {
+		return nil, awsclient.Classify(nil, err)
+	}
+	list, f = s.post(ctx, parts)
+	switch f.Kind {
+	case awsclient.None:
+		s.limiter.release(era, accepted)
+	case awsclient.Throttle:
+		s.limiter.release(era, throttled)
+	default:
+		s.limiter.release(era, neutral)
+	}
+	if f.Code != awsclient.CodeCanceled {
+		s.count.request(ctx, f)
+		s.health.report(f)
+	}
+	return list, f
+}
+
+func (s *sender) post(ctx context.Context, parts []segment.Part) ([]unprocessed, awsclient.Failure) {
+	if s.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.timeout)
+		defer cancel()
+	}
+	body := bodies.Get().(*[]byte)
+	defer bodies.Put(body)
+	*body = appendBody((*body)[:0], parts)
+
+	s.count.inFlight(ctx, 1)
+	response, err := s.client.Post(ctx, "/TraceSegments", *body)
+	s.count.inFlight(ctx, -1)
+	if f := awsclient.Classify(response, err); f.Kind != awsclient.None {
+		return nil, f
+	}
+	list, err := parseReply(response.Body)
+	if err != nil {
+		// Something on the way answered in X-Ray's place.
+		return nil, awsclient.Failure{Kind: awsclient.Retryable, Status: response.Status, Code: "UnreadableReply", Message: err.Error()}
+	}
+	return list, awsclient.Failure{}
+}
+
+// settle counts what X-Ray took and returns the documents that it may take
+// when they are sent again, and those that it refused.
+func (s *sender) settle(b batch, list []unprocessed) (again batch, hopeless []refusal) {
+	refused := match(b.parts, list)
+	s.count.sent(len(b.parts) - len(refused))
+	if len(refused) == 0 {
+		return batch{}, nil
+	}
+	again = batch{replies: b.replies}
+	counted := false
+	for _, r := range refused {
+		s.count.unprocessed(r.code)
+		more, throttle := maySucceed(r.code)
+		if !throttle && !counted {
+			counted = true
+			again.replies++
+		}
+		if r.part != nil && more && (throttle || b.replies+1 < hopelessReplies) {
+			again.parts = append(again.parts, *r.part)
+			continue
+		}
+		hopeless = append(hopeless, r)
+	}
+	return again, hopeless
+}
+
+func refusals(parts []segment.Part, f awsclient.Failure) []refusal {
+	out := make([]refusal, len(parts))
+	for i := range parts {
+		out[i] = refusal{part: &parts[i], code: f.Code, message: f.Message}
+	}
+	return out
+}
+
+// refuse lets go of documents that X-Ray will not take.
+func (s *sender) refuse(ctx context.Context, reason string, list []refusal) {
+	if len(list) == 0 {
+		return
+	}
+	s.count.dropped(ctx, reason, len(list))
+	trace, id := "unknown", "unknown"
+	if p := list[0].part; p != nil {
+		trace, id = p.TraceID.String(), p.ID.String()
+	}
+	// The logger passes one of these a minute.
+	s.logger.Warn("X-Ray does not take documents; this is one example of this minute",
+		zap.String("code", list[0].code), zap.String("message", list[0].message),
+		zap.String("trace_id", trace), zap.String("id", id), zap.Bool("dead_letter", s.dead != nil))
+	if s.dead != nil {
+		s.dead.write(ctx, list)
+	}
+}
+
+// pause waits before the next try. An error says why there is none.
+func (s *sender) pause(ctx context.Context, delay time.Duration, started time.Time) error {
+	if !s.retry.Enabled {
+		return errNotRetried
+	}
+	if most := s.retry.MaxElapsedTime; most > 0 && time.Since(started)+delay > most {
+		return errExhausted
+	}
+	// Somebody else keeps the documents: there is nothing to wait for.
+	kept := s.persistent || s.answers
+	stopping := s.stopping.Done()
+	if s.stopping.Err() != nil {
+		if kept {
+			return errShutdown
+		}
+		stopping = nil
+		delay = min(delay, maxShutdownDelay)
+	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-stopping:
+		if kept {
+			return errShutdown
+		}
+	case <-s.over.Done():
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if s.over.Err() != nil {
+		return errShutdown
+	}
+	return nil
+}
+
+// giveUp ends a delivery with documents left.
+func (s *sender) giveUp(ctx context.Context, todo []batch, f awsclient.Failure, why error) error {
+	err := fmt.Errorf("%w; last failure: %w", why, f)
+	if s.answers || s.persistent && errors.Is(why, errShutdown) {
+		return err
+	}
+	reason := reasonShutdown
+	switch {
+	case errors.Is(why, errNotRetried):
+		reason = reasonNotRetried
+	case errors.Is(why, errExhausted):
+		reason = reasonExhausted
+	}
+	for _, b := range todo {
+		s.refuse(ctx, reason, refusals(b.parts, f))
+	}
+	return consumererror.NewPermanent(err)
+}

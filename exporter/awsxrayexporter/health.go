@@ -1,0 +1,67 @@
+package awsxrayexporter
+
+import (
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.uber.org/zap"
+
+	"github.com/tailwater-otel/tailwater/internal/awsclient"
+)
+
+// health tells the Collector whether X-Ray takes documents. It speaks when
+// that changes, not for each request.
+type health struct {
+	logger *zap.Logger
+
+	mu      sync.Mutex
+	host    component.Host
+	since   time.Time // of the trouble; zero while all is well
+	trouble string
+}
+
+func (h *health) start(host component.Host) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.host = host
+}
+
+// report takes the result of a request.
+func (h *health) report(f awsclient.Failure) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch f.Kind {
+	case awsclient.None:
+		if !h.since.IsZero() {
+			h.logger.Info("X-Ray accepts documents again", zap.Duration("after", time.Since(h.since)))
+			h.since, h.trouble = time.Time{}, ""
+			componentstatus.ReportStatus(h.host, componentstatus.NewEvent(componentstatus.StatusOK))
+		}
+	case awsclient.Permanent:
+		// About some documents, not about X-Ray.
+	default:
+		h.fail(f.Code, f)
+	}
+}
+
+// full says that documents are lost because the queue has no room.
+func (h *health) full(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.fail("queue", err)
+}
+
+// fail reports trouble of a kind once. The caller holds mu.
+func (h *health) fail(kind string, err error) {
+	if h.trouble == kind {
+		return
+	}
+	if h.since.IsZero() {
+		h.since = time.Now()
+	}
+	h.trouble = kind
+	h.logger.Warn("X-Ray does not accept documents now; they wait in the queue", zap.Error(err))
+	componentstatus.ReportStatus(h.host, componentstatus.NewRecoverableErrorEvent(err))
+}

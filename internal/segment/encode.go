@@ -63,13 +63,7 @@ func (s *Segment) appendOwn(dst []byte) []byte {
 		}
 		dst = append(closed(dst, ']'), ',')
 	}
-	if len(s.Links) > 0 {
-		dst = append(dst, `"links":[`...)
-		for i := range s.Links {
-			dst = append(s.Links[i].append(dst), ',')
-		}
-		dst = append(closed(dst, ']'), ',')
-	}
+	dst = appendLinks(dst, s.Links)
 	return appendMembers(dst, s.Extra)
 }
 
@@ -164,6 +158,17 @@ func appendObject(dst []byte, key string, list []Member) []byte {
 	return append(closed(dst, '}'), ',')
 }
 
+func appendLinks(dst []byte, list []Link) []byte {
+	if len(list) == 0 {
+		return dst
+	}
+	dst = append(dst, `"links":[`...)
+	for i := range list {
+		dst = append(list[i].append(dst), ',')
+	}
+	return append(closed(dst, ']'), ',')
+}
+
 func (v *Link) append(dst []byte) []byte {
 	dst = append(dst, '{')
 	if v.TraceID != (TraceID{}) {
@@ -210,16 +215,19 @@ func (v *Exception) append(dst []byte) []byte {
 	if len(v.Stack) > 0 {
 		dst = append(dst, `"stack":[`...)
 		for i := range v.Stack {
-			f := &v.Stack[i]
-			dst = append(dst, '{')
-			dst = appendText(dst, `"path":`, f.Path)
-			dst = appendInt(dst, `"line":`, f.Line)
-			dst = appendText(dst, `"label":`, f.Label)
-			dst = appendMembers(dst, f.Extra)
-			dst = append(closed(dst, '}'), ',')
+			dst = append(v.Stack[i].append(dst), ',')
 		}
 		dst = append(closed(dst, ']'), ',')
 	}
+	dst = appendMembers(dst, v.Extra)
+	return closed(dst, '}')
+}
+
+func (v *Frame) append(dst []byte) []byte {
+	dst = append(dst, '{')
+	dst = appendText(dst, `"path":`, v.Path)
+	dst = appendInt(dst, `"line":`, v.Line)
+	dst = appendText(dst, `"label":`, v.Label)
 	dst = appendMembers(dst, v.Extra)
 	return closed(dst, '}')
 }

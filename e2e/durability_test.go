@@ -1,0 +1,132 @@
+package e2e
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// quickRetry keeps the tests short; the defaults wait longer.
+const quickRetry = `
+exporters:
+  awsxray:
+    request_timeout_seconds: 1
+    retry_on_failure: {initial_interval: 50ms, max_interval: 500ms}
+`
+
+// SIGTERM with data everywhere, in the kernel, the queues and on the wire,
+// loses nothing, and nothing is sent twice.
+func TestShutdownLosesNothing(t *testing.T) {
+	t.Parallel()
+	fake := newFakeXRay(t)
+	fake.behaveAs(slowly(200 * time.Millisecond))
+	fake.open()
+	c := start(t, setup{configs: base(t), env: fake.env()})
+	ids := newOTLPSender(t, c).traces(200)
+	ids = append(ids, newUDPSender(t, c).segments(c, 1000)...)
+	c.stop()
+	missing, more := fake.missing(ids)
+	assert.Zero(t, missing, "of %d", len(ids))
+	assert.Empty(t, more)
+	assert.Empty(t, c.complaints())
+}
+
+// A misbehaving endpoint costs time and no documents.
+func TestEndpointMisbehaves(t *testing.T) {
+	for name, test := range map[string]struct {
+		behave behaviour
+		// again: documents may arrive twice, because nobody can know better.
+		again bool
+	}{
+		"429 for three seconds":   {behave: failFor(3*time.Second, http.StatusTooManyRequests, "ThrottledException", "Rate exceeded")},
+		"500 for three seconds":   {behave: failFor(3*time.Second, http.StatusInternalServerError, "InternalFailure", "down")},
+		"hangs":                   {behave: firstly(3, hang)},
+		"takes half":              {behave: refuseHalf()},
+		"the reply is lost":       {behave: firstly(3, loseReply), again: true},
+		"nothing but gibberish":   {behave: firstly(3, gibberish), again: true},
+		"connections are refused": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			fake := newFakeXRay(t)
+			if test.behave != nil {
+				fake.behaveAs(test.behave)
+				fake.open()
+			}
+			c := start(t, setup{configs: base(t, quickRetry), env: fake.env()})
+			ids := newOTLPSender(t, c).traces(100)
+			ids = append(ids, newUDPSender(t, c).segments(c, 200)...)
+			if test.behave == nil {
+				c.waitMetric(2, "exporter_awsxray_requests_", `outcome="failed"`)
+				fake.open()
+			}
+			fake.waitFor(ids)
+			c.stop()
+			missing, more := fake.missing(ids)
+			assert.Zero(t, missing)
+			if !test.again {
+				assert.Empty(t, more, "accepted more than once")
+			}
+		})
+	}
+}
+
+// gibberish accepts and answers 200 with what is no reply of X-Ray.
+func gibberish(w http.ResponseWriter, _ *http.Request, documents []string, accept func(...string)) {
+	accept(documents...)
+	writeReply(w, http.StatusOK, "<html>hello from a proxy</html>")
+}
+
+const diskQueue = `
+extensions:
+  file_storage:
+    directory: ${env:QUEUE_DIRECTORY}
+exporters:
+  awsxray:
+    sending_queue:
+      storage: file_storage
+    retry_on_failure: {initial_interval: 50ms, max_interval: 500ms}
+service:
+  extensions: [health_check, file_storage]
+`
+
+// With the queue on disk, kill -9 takes nothing that the exporter had accepted.
+func TestKillWithQueueOnDisk(t *testing.T) {
+	for name, test := range map[string]struct {
+		down bool // the endpoint is down until after the kill
+	}{
+		"endpoint down":      {down: true},
+		"requests under way": {down: false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			fake := newFakeXRay(t)
+			fake.behaveAs(slowly(100 * time.Millisecond))
+			if !test.down {
+				fake.open()
+			}
+			options := setup{configs: base(t, diskQueue), env: append(fake.env(), "QUEUE_DIRECTORY="+t.TempDir())}.options(t)
+			c := startWith(t, options)
+			// An export that was answered was accepted. Of what came over UDP
+			// the receiver says when it was.
+			ids := newOTLPSender(t, c).traces(100)
+			ids = append(ids, newUDPSender(t, c).segments(c, 200)...)
+			c.waitMetric(200, "receiver_awsxray_documents_accepted")
+			require.NoError(t, c.Kill())
+			if test.down {
+				missing, _ := fake.missing(ids)
+				require.Equal(t, len(ids), missing, "the endpoint was down")
+				fake.open()
+			}
+			c = startWith(t, options)
+			fake.waitFor(ids)
+			c.stop()
+			if _, more := fake.missing(ids); test.down {
+				assert.Empty(t, more, "accepted more than once, although nothing was sent before the kill")
+			}
+		})
+	}
+}

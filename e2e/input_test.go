@@ -1,0 +1,204 @@
+package e2e
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tailwater-otel/tailwater/internal/segment/segmenttest"
+)
+
+// maxDatagram is the most that UDP over IPv4 carries.
+const maxDatagram = 65_507
+
+// Bad documents, bad headers and datagrams of the largest size leave the
+// process serving; each that is refused is counted.
+func TestBadInput(t *testing.T) {
+	t.Parallel()
+	fake := newFakeXRay(t)
+	fake.open()
+	c := start(t, setup{configs: base(t), env: fake.env()})
+	udp := newUDPSender(t, c)
+
+	text, err := os.ReadFile("../internal/segment/testdata/invalid.json")
+	require.NoError(t, err)
+	var invalid []struct {
+		Why      string
+		Contrib  string
+		Document map[string]any
+	}
+	require.NoError(t, json.Unmarshal(text, &invalid))
+	require.Len(t, invalid, 17)
+	sent := 0
+	accepted := map[string]string{} // why it is awkward, by id
+	for _, example := range invalid {
+		// The examples share one id.
+		if id, _ := example.Document["id"].(string); id == "9b1d4e7f2a3c5a0a" {
+			unique := newID()
+			example.Document["id"] = hex.EncodeToString(unique[:])
+		}
+		document, err := json.Marshal(example.Document)
+		require.NoError(t, err)
+		udp.send(header + string(document))
+		sent++
+		if legal[example.Why] {
+			accepted[example.Document["id"].(string)] = example.Why
+		}
+	}
+	require.Len(t, accepted, len(legal))
+	for _, datagram := range []string{
+		"no header at all",
+		"{}\n{}",
+		`{"format":"yaml","version":1}` + "\n" + `{}`,
+		header,
+		header + "{",
+		header + strings.Repeat("[", 60_000),
+		header + `{"subsegments":` + strings.Repeat(`[{"subsegments":`, 4_000),
+		strings.Repeat("x", maxDatagram),
+		header + "T1Snot-base64",
+		"",
+	} {
+		udp.send(datagram)
+		sent++
+	}
+	// A document that fills the largest datagram is a good one.
+	document, ids := newSegment()
+	filler := strings.Repeat("x", maxDatagram-len(header)-len(document)-len(`,"metadata":{"a":{"b":""}}`))
+	udp.send(header + strings.TrimSuffix(document, "}") + `,"metadata":{"a":{"b":"` + filler + `"}}}`)
+	document, more := newSegment()
+	udp.send(header + document)
+	sent += 2
+
+	fake.waitFor(append(ids, more...))
+	for id, why := range accepted {
+		_, ok := fake.document(id)
+		assert.True(t, ok, "%s: not delivered", why)
+	}
+	c.waitMetric(sent, "receiver_awsxray_datagrams_received")
+	c.waitMetric(sent-len(accepted)-2, "receiver_awsxray_datagrams_rejected")
+	assert.EqualValues(t, len(accepted)+2, c.metric("receiver_awsxray_documents_accepted"))
+	assert.Contains(t, c.Log.String(), "Missing header or segment")
+	c.stop()
+	for _, line := range c.Log.Lines() {
+		assert.LessOrEqual(t, len(line), 2000, "a bad datagram filled the log")
+		assert.NotContains(t, line, "panic")
+	}
+}
+
+// legal are the examples that X-Ray takes, or refuses by itself.
+var legal = map[string]bool{
+	"neither end_time nor in_progress (service: MissingEndTime)": true,
+	"metadata namespace value is not an object":                  true,
+	"unknown namespace":                             true,
+	"sql.url without a database part (legal X-Ray)": true,
+	"deployment_id is a string":                     true,
+	"exception without id":                          true,
+	"unknown members (legal: must be ignored)":      true,
+}
+
+// What goes in over UDP comes out at X-Ray member for member.
+func TestDocumentsSurvive(t *testing.T) {
+	t.Parallel()
+	fake := newFakeXRay(t)
+	fake.open()
+	c := start(t, setup{configs: base(t), env: fake.env()})
+	udp := newUDPSender(t, c)
+	rng := rand.New(rand.NewPCG(1, 2))
+	documents := map[string][]byte{}
+	n := 0
+	for _, example := range [][]byte{segmenttest.Small(), segmenttest.Mid(), segmenttest.Large()} {
+		documents[topID(t, example)] = example
+	}
+	for len(documents) < 300 {
+		document := segmenttest.Generate(rng)
+		if len(document)+len(header) <= maxDatagram {
+			documents[topID(t, document)] = document
+		}
+	}
+	for _, document := range documents {
+		udp.send(header + string(document))
+		n++
+		if n%(burst/5) == 0 { // these are larger than newSegment's
+			c.waitMetric(n, "receiver_awsxray_datagrams_received")
+		}
+	}
+	c.waitMetric(n, "receiver_awsxray_datagrams_received")
+	c.stop()
+	for id, want := range documents {
+		got, ok := fake.document(id)
+		if assert.True(t, ok, "not delivered: %s", want) {
+			assert.Empty(t, segmenttest.Equal(want, []byte(got)), "%s\n%s", want, got)
+		}
+	}
+}
+
+func topID(t *testing.T, document []byte) string {
+	var top struct{ ID string }
+	require.NoError(t, json.Unmarshal(document, &top))
+	return strings.ToLower(top.ID)
+}
+
+const redact = `
+processors:
+  attributes:
+    actions:
+      - {key: db.statement, action: delete}
+      - {key: db.query.text, action: delete}
+      - {key: card, action: delete}
+service:
+  pipelines:
+    traces:
+      processors: [attributes]
+`
+
+// What a processor deletes does not reach X-Ray.
+func TestRedaction(t *testing.T) {
+	t.Parallel()
+	fake := newFakeXRay(t)
+	fake.open()
+	c := start(t, setup{configs: base(t, redact), env: fake.env()})
+	trace := newTraceID()
+	newUDPSender(t, c).send(header + `{"name":"orders","id":"0000000000000001","trace_id":"` + xrayTraceID(trace) + `",
+		"start_time":1760797120.1,"end_time":1760797120.5,"annotations":{"card":"4111","item":"cup"},"subsegments":[
+		{"name":"orders@db","id":"0000000000000002","start_time":1760797120.2,"end_time":1760797120.3,"namespace":"remote",
+		"sql":{"url":"postgres://shop@db:5432/orders","database_type":"Postgres","preparation":"statement",
+		"sanitized_query":"SELECT secret FROM cards"}}]}`)
+	fake.waitFor([]string{"0000000000000001", "0000000000000002"})
+	c.stop()
+	got, _ := fake.document("0000000000000001")
+	assert.Empty(t, segmenttest.Equal([]byte(`{"name":"orders","id":"0000000000000001","trace_id":"`+xrayTraceID(trace)+`",
+		"start_time":1760797120.1,"end_time":1760797120.5,"annotations":{"item":"cup"},"subsegments":[
+		{"name":"orders@db","id":"0000000000000002","start_time":1760797120.2,"end_time":1760797120.3,"namespace":"remote",
+		"sql":{"url":"postgres://shop@db:5432/orders","database_type":"Postgres","preparation":"statement"}}]}`), []byte(got)), got)
+}
+
+// SDKs ask for sampling rules on the TCP side of the same port.
+func TestSamplingRules(t *testing.T) {
+	t.Parallel()
+	config, err := os.ReadFile("../configs/local.yaml")
+	require.NoError(t, err)
+	c := start(t, setup{configs: []string{string(config)}})
+	url := "http://" + c.Addresses.XRay
+	status, reply := post(t, url+"/GetSamplingRules", "{}")
+	assert.Equal(t, http.StatusOK, status)
+	var rules struct {
+		SamplingRuleRecords []struct{ SamplingRule struct{ RuleName string } }
+	}
+	require.NoError(t, json.Unmarshal([]byte(reply), &rules), reply)
+	require.Len(t, rules.SamplingRuleRecords, 1)
+	assert.Equal(t, "Default", rules.SamplingRuleRecords[0].SamplingRule.RuleName)
+	status, reply = post(t, url+"/SamplingTargets", `{"SamplingStatisticsDocuments":[{"RuleName":"Default","ClientID":"0123456789abcdef01234567","Timestamp":1760797120,"RequestCount":3,"SampledCount":1,"BorrowCount":1}]}`)
+	assert.Equal(t, http.StatusOK, status, reply)
+	assert.Contains(t, reply, "SamplingTargetDocuments")
+	// The daemon would sign and forward this.
+	status, reply = post(t, url+"/TraceSegments", `{"TraceSegmentDocuments":[]}`)
+	assert.Equal(t, http.StatusForbidden, status, reply)
+	c.stop()
+}

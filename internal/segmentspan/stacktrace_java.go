@@ -79,8 +79,19 @@ func javaFrame(body string) (path string, line segment.Int, label string, ok boo
 	if open <= 0 || label[len(label)-1] != ')' {
 		return "", line, "", false
 	}
-	path, line, _ = cutNumber(label[open+1 : len(label)-1])
-	return path, line, cutJavaModule(label[:open]), true
+	label, place := label[:open], label[open+1:len(label)-1]
+	// contrib's X-Ray receiver writes the frames of any language like this,
+	// but with a blank: "main/shop.(*Cart).Total(cart.go: 88)".
+	if file, n, ok := strings.Cut(place, ": "); ok {
+		if n, ok := parseCount(n); ok {
+			return file, numberInt(n), label, true
+		}
+		if n == "<unknown>" {
+			return file, line, label, true
+		}
+	}
+	path, line, _ = cutNumber(place)
+	return path, line, cutJavaModule(label), true
 }
 
 // cutJavaModule removes class loader and module, "app//" or "java.base@17/",

@@ -22,6 +22,7 @@ var stackTraceCases = []struct{ language, name, typ, message string }{
 	{"java", "hidden-frames", "java.lang.RuntimeException", "java.lang.IllegalStateException: checkout failed"},
 	{"java", "circular", "java.lang.Exception", "a"},
 	{"java", "logging", "org.springframework.web.util.NestedServletException", "Request processing failed; nested exception is java.lang.NullPointerException"},
+	{"java", "contrib-receiver", "*errors.errorString", "no item"},
 	{"python", "chain", "RuntimeError", "checkout failed"},
 	{"python", "recursion", "RecursionError", "maximum recursion depth exceeded"},
 	{"python", "syntax-error", "SyntaxError", "invalid syntax (rules.py, line 1)"},

@@ -1,5 +1,11 @@
 // Package segmentspan maps X-Ray segment documents to OpenTelemetry spans and
 // spans to segment documents. docs/mapping.md describes both directions.
+//
+// A document survives the trip to spans and back member for member, and each
+// member has one home: a standard attribute where one gives the member back,
+// else an attribute of ours on the span of its own segment or subsegment.
+// Where the way back would derive a value that the document did not have, a
+// mark on the span corrects it.
 package segmentspan
 
 import (
@@ -9,8 +15,28 @@ import (
 )
 
 // ToSpans appends the spans of one document, the segment's own and one for
-// each embedded subsegment, to td.
-func ToSpans(s *segment.Segment, td ptrace.Traces) {}
+// each embedded subsegment, to td. They share one new ResourceSpans. The
+// spans' strings share memory with the strings of s.
+func ToSpans(s *segment.Segment, td ptrace.Traces) {
+	rs := td.ResourceSpans().AppendEmpty()
+	w := writer{spans: rs.ScopeSpans().AppendEmpty().Spans(), trace: s.TraceID}
+	w.spans.EnsureCapacity(countEntities(s))
+	if s.Independent {
+		w.entity(s, s.ParentID, roleSubsegment, &identity{})
+		return
+	}
+	id := identify(s)
+	id.write(rs.Resource().Attributes())
+	w.entity(s, s.ParentID, roleSegment, &id)
+}
+
+func countEntities(s *segment.Segment) int {
+	n := 1
+	for _, sub := range s.Subsegments {
+		n += countEntities(sub)
+	}
+	return n
+}
 
 // Options are the settings of an Encoder.
 type Options struct {
@@ -28,13 +54,6 @@ type Options struct {
 	MaxDocumentBytes int
 }
 
-// Encoder turns spans into segment documents. Create one with NewEncoder.
-// It is safe for concurrent use.
-type Encoder struct{}
-
-// NewEncoder returns an encoder with these settings.
-func NewEncoder(o Options) *Encoder { return &Encoder{} }
-
 // Encoded is what FromTraces made of the spans it was given.
 type Encoded struct {
 	// Parts are the documents. Those of one trace stand together.
@@ -51,6 +70,3 @@ type Encoded struct {
 	// Cut counts the entities that lost content to the size limit.
 	Cut int
 }
-
-// FromTraces encodes all spans of td. It does not modify td.
-func (e *Encoder) FromTraces(td ptrace.Traces) Encoded { return Encoded{} }

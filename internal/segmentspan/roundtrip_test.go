@@ -1,0 +1,154 @@
+package segmentspan
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/tailwater-otel/tailwater/internal/segment"
+	"github.com/tailwater-otel/tailwater/internal/segment/segmenttest"
+)
+
+// generated is how many documents the property test sends.
+const generated = 12_000
+
+// TestRoundTripGenerated sends documents as between an agent and a gateway:
+// to spans, through OTLP bytes, in batches of one span, shuffled and merged
+// again, and back to documents.
+func TestRoundTripGenerated(t *testing.T) {
+	const together = 20
+	encoder := NewEncoder(Options{MaxDocumentBytes: segment.MaxDecodeBytes})
+	for batch := range generated / together {
+		rng := rand.New(rand.NewPCG(uint64(batch), 7))
+		docs := make([][]byte, together)
+		td := ptrace.NewTraces()
+		for i := range docs {
+			docs[i] = segmenttest.Generate(rng)
+			appendSpans(t, string(docs[i]), td)
+		}
+		checkDocuments(t, docs, encoder.FromTraces(travel(t, td, rng)))
+		if t.Failed() {
+			t.Fatalf("batch %d", batch)
+		}
+	}
+}
+
+// TestRoundTripExamples sends the example documents one by one and together.
+func TestRoundTripExamples(t *testing.T) {
+	files, err := filepath.Glob("testdata/*/segment.json")
+	if err != nil || len(files) == 0 {
+		t.Fatal(err, files)
+	}
+	encoder := NewEncoder(Options{})
+	rng := rand.New(rand.NewPCG(1, 2))
+	var docs [][]byte
+	all := ptrace.NewTraces()
+	for _, file := range files {
+		doc, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		docs = append(docs, doc)
+		t.Run(filepath.Base(filepath.Dir(file)), func(t *testing.T) {
+			td := ptrace.NewTraces()
+			appendSpans(t, string(doc), td)
+			td.CopyTo(all)
+			checkDocuments(t, [][]byte{doc}, encoder.FromTraces(td))
+			checkDocuments(t, [][]byte{doc}, encoder.FromTraces(travel(t, td, rng)))
+		})
+	}
+	all = ptrace.NewTraces()
+	for _, doc := range docs {
+		appendSpans(t, string(doc), all)
+	}
+	checkDocuments(t, docs, encoder.FromTraces(travel(t, all, rng)))
+}
+
+func appendSpans(t testing.TB, doc string, td ptrace.Traces) {
+	t.Helper()
+	s, err := segment.Decode(doc)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, doc)
+	}
+	ToSpans(s, td)
+}
+
+// travel sends spans through OTLP bytes, one by one, in another order.
+func travel(t testing.TB, td ptrace.Traces, rng *rand.Rand) ptrace.Traces {
+	t.Helper()
+	marshal, unmarshal := ptrace.ProtoMarshaler{}, ptrace.ProtoUnmarshaler{}
+	var packets [][]byte
+	for _, rs := range td.ResourceSpans().All() {
+		for _, ss := range rs.ScopeSpans().All() {
+			for _, span := range ss.Spans().All() {
+				one := ptrace.NewTraces()
+				to := one.ResourceSpans().AppendEmpty()
+				rs.Resource().CopyTo(to.Resource())
+				scope := to.ScopeSpans().AppendEmpty()
+				ss.Scope().CopyTo(scope.Scope())
+				span.CopyTo(scope.Spans().AppendEmpty())
+				packet, err := marshal.MarshalTraces(one)
+				if err != nil {
+					t.Fatal(err)
+				}
+				packets = append(packets, packet)
+			}
+		}
+	}
+	rng.Shuffle(len(packets), func(i, j int) { packets[i], packets[j] = packets[j], packets[i] })
+	merged := ptrace.NewTraces()
+	for _, packet := range packets {
+		one, err := unmarshal.UnmarshalTraces(packet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		one.ResourceSpans().MoveAndAppendTo(merged.ResourceSpans())
+	}
+	return merged
+}
+
+// checkDocuments checks that each document came back, once and the same.
+func checkDocuments(t testing.TB, docs [][]byte, got Encoded) {
+	t.Helper()
+	if len(got.Parts) != len(docs) {
+		t.Errorf("%d documents became %d", len(docs), len(got.Parts))
+	}
+	if got.Cut != 0 || got.Unsampled != 0 || got.Superseded != 0 || len(got.Invalid) != 0 {
+		t.Errorf("lost something: %+v", got)
+	}
+	back := make(map[string][]byte)
+	for _, part := range got.Parts {
+		back[part.TraceID.String()+part.ID.String()] = part.JSON
+	}
+	for _, doc := range docs {
+		var head struct{ ID, Trace_id string }
+		if err := json.Unmarshal(doc, &head); err != nil {
+			t.Fatal(err)
+		}
+		trace, _ := segment.ParseTraceID(head.Trace_id)
+		id, _ := segment.ParseID(head.ID)
+		out, ok := back[trace.String()+id.String()]
+		if !ok {
+			t.Errorf("no document %s:\n%s", head.ID, doc)
+			continue
+		}
+		if diff := segmenttest.Equal(doc, out); diff != "" {
+			t.Errorf("document %s: %s", head.ID, diff)
+			t.Logf("in:  %.4000s\nout: %.4000s", compact(doc), out)
+		}
+	}
+}
+
+func compact(doc []byte) string {
+	var b bytes.Buffer
+	if err := json.Compact(&b, doc); err != nil {
+		return fmt.Sprint(err, string(doc))
+	}
+	return b.String()
+}

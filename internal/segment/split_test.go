@@ -17,7 +17,7 @@ import (
 func bigTree(t *testing.T, rng *rand.Rand) *segment.Segment {
 	t.Helper()
 	var all []*segment.Segment
-	for range 1 + rng.IntN(40) {
+	for range 1 + rng.IntN(12) {
 		s, err := segment.Decode(string(segmenttest.Generate(rng)))
 		if err != nil {
 			t.Fatal(err)
@@ -72,9 +72,9 @@ func swell(rng *rand.Rand, s *segment.Segment) {
 }
 
 func TestSplitLosesNothing(t *testing.T) {
-	trees := 200
+	trees := 120
 	if testing.Short() {
-		trees = 40
+		trees = 60
 	}
 	split, whole := 0, 0
 	for seed := range uint64(trees) {

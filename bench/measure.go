@@ -91,8 +91,12 @@ func (m measurement) run(ctx context.Context) (res result, err error) {
 		return res, err
 	}
 	defer func() {
-		if stopErr := c.stop(); err == nil {
+		stopErr := c.stop()
+		switch {
+		case err == nil:
 			err = stopErr
+		case stopErr != nil: // why the load went wrong
+			err = errors.Join(err, stopErr, errors.New(strings.Join(c.tail, "\n")))
 		}
 	}()
 	pid := c.cmd.Process.Pid

@@ -3,9 +3,7 @@ package awsxrayreceiver
 import (
 	"context"
 	"errors"
-	"strings"
 	"sync"
-	"unicode"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -16,7 +14,7 @@ import (
 )
 
 // Reasons of datagrams that are rejected. Documents that cannot be decoded
-// have the error code of X-Ray instead, in lower case with underscores.
+// have the kind of the segment.Error instead.
 const (
 	reasonMissingHeader = "missing_header"
 	reasonInvalidHeader = "invalid_header"
@@ -38,24 +36,9 @@ const (
 func explain(err error) (reason, words string) {
 	var bad *segment.Error
 	if errors.As(err, &bad) {
-		return snakeCase(bad.Code), "Invalid segment"
+		return bad.Kind, "Invalid segment"
 	}
 	return reasonInvalidOTLP, "Invalid OTLP datagram"
-}
-
-// snakeCase turns MissingId into missing_id.
-func snakeCase(code string) string {
-	var b strings.Builder
-	for i, r := range code {
-		if unicode.IsUpper(r) {
-			if i > 0 {
-				b.WriteByte('_')
-			}
-			r = unicode.ToLower(r)
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
 }
 
 // counters adds to the receiver's metrics without building an attribute set
@@ -63,7 +46,7 @@ func snakeCase(code string) string {
 type counters struct {
 	telemetry *metadata.TelemetryBuilder
 	byKind    [datagram.Metrics + 1]metric.MeasurementOption
-	reasons   sync.Map // string → metric.MeasurementOption; bounded by the decoder's codes
+	reasons   sync.Map // string → metric.MeasurementOption; bounded by the decoder's kinds
 }
 
 func newCounters(telemetry *metadata.TelemetryBuilder) *counters {

@@ -93,7 +93,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	var err, errs error
 	builder.ReceiverAwsxrayDatagramsDropped, err = builder.meter.Int64Counter(
 		"otelcol_receiver_awsxray_datagrams_dropped",
-		metric.WithDescription("Datagrams that were lost before or after decoding, by reason: kernel (the socket's buffer was full), queue_full (the oldest in the queue, because the pipeline was slow), consumer (the pipeline refused them for good or for too long), shutdown (not delivered in shutdown_timeout) [Alpha]"),
+		metric.WithDescription("Datagrams that were lost, by reason: kernel (the socket's receive buffer was full), queue_full (the oldest in the queue, because the pipeline was slow), consumer (the pipeline refused them for good or for too long), shutdown (not delivered in shutdown_timeout) [Alpha]"),
 		metric.WithUnit("{datagram}"),
 	)
 	errs = errors.Join(errs, err)
@@ -105,7 +105,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ReceiverAwsxrayDatagramsRejected, err = builder.meter.Int64Counter(
 		"otelcol_receiver_awsxray_datagrams_rejected",
-		metric.WithDescription("Datagrams that hold nothing usable, by reason: missing_header, invalid_header, the error code of the segment document (invalid_segment, missing_id, missing_name and so on), invalid_otlp, otlp_disabled, no_pipeline (metrics without a metrics pipeline, or spans without a traces pipeline), panic [Alpha]"),
+		metric.WithDescription("Datagrams that hold nothing usable, by reason: missing_header, invalid_header; for segment documents invalid_json, too_deep, invalid_segment, missing_id, invalid_id, missing_name, invalid_name, missing_trace_id, invalid_trace_id, invalid_parent_id, missing_start_time, invalid_start_time; invalid_otlp, otlp_disabled, no_pipeline (metrics without a metrics pipeline, or spans without a traces pipeline), panic (a bug) [Alpha]"),
 		metric.WithUnit("{datagram}"),
 	)
 	errs = errors.Join(errs, err)

@@ -24,7 +24,7 @@ func NewSettings(tt *componenttest.Telemetry) receiver.Settings {
 func AssertEqualReceiverAwsxrayDatagramsDropped(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_receiver_awsxray_datagrams_dropped",
-		Description: "Datagrams that were lost before or after decoding, by reason: kernel (the socket's buffer was full), queue_full (the oldest in the queue, because the pipeline was slow), consumer (the pipeline refused them for good or for too long), shutdown (not delivered in shutdown_timeout) [Alpha]",
+		Description: "Datagrams that were lost, by reason: kernel (the socket's receive buffer was full), queue_full (the oldest in the queue, because the pipeline was slow), consumer (the pipeline refused them for good or for too long), shutdown (not delivered in shutdown_timeout) [Alpha]",
 		Unit:        "{datagram}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -56,7 +56,7 @@ func AssertEqualReceiverAwsxrayDatagramsReceived(t *testing.T, tt *componenttest
 func AssertEqualReceiverAwsxrayDatagramsRejected(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_receiver_awsxray_datagrams_rejected",
-		Description: "Datagrams that hold nothing usable, by reason: missing_header, invalid_header, the error code of the segment document (invalid_segment, missing_id, missing_name and so on), invalid_otlp, otlp_disabled, no_pipeline (metrics without a metrics pipeline, or spans without a traces pipeline), panic [Alpha]",
+		Description: "Datagrams that hold nothing usable, by reason: missing_header, invalid_header; for segment documents invalid_json, too_deep, invalid_segment, missing_id, invalid_id, missing_name, invalid_name, missing_trace_id, invalid_trace_id, invalid_parent_id, missing_start_time, invalid_start_time; invalid_otlp, otlp_disabled, no_pipeline (metrics without a metrics pipeline, or spans without a traces pipeline), panic (a bug) [Alpha]",
 		Unit:        "{datagram}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/store"
 	"github.com/tailwater-otel/tailwater/internal/segment"
@@ -56,9 +55,9 @@ func (h *Handler) put(doc string) *unprocessedSegment {
 		case err == nil:
 			return nil
 		case errors.Is(err, store.ErrTraceTooLarge):
-			refused = &segment.Error{Code: "InvalidSegment", Reason: fmt.Sprintf("Trace Size Exceeded, a trace holds at most %d KB", store.MaxTraceBytes/1024)}
+			refused = &segment.Error{Code: segment.CodeInvalidSegment, Reason: fmt.Sprintf("refused: Trace Size Exceeded, a trace holds at most %d KB", store.MaxTraceBytes/1024)}
 		default:
-			refused = &segment.Error{Code: "InvalidSegment", Reason: err.Error()}
+			refused = &segment.Error{Code: segment.CodeInvalidSegment, Reason: "is " + err.Error()}
 		}
 	}
 	return unprocessed(doc, refused)
@@ -82,9 +81,7 @@ func unprocessed(doc string, e *segment.Error) *unprocessedSegment {
 		kind = "subsegment"
 	}
 	u.Message = fmt.Sprintf("Invalid %s. ErrorCode: %s", kind, e.Code)
-	if cause := strings.TrimPrefix(e.Path+": "+e.Reason, ": "); cause != "" {
-		u.Message += ", Cause: " + cut(cause, 500)
-	}
+	u.Message += ", Cause: " + cut(e.Error(), 500)
 	return u
 }
 

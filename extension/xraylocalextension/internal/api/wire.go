@@ -143,10 +143,10 @@ type wireBucket struct {
 	Count int64
 }
 
-// epoch returns t in seconds. Microseconds survive the trip through a float64.
-func epoch(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }
+// epoch returns t in seconds, to the microsecond or so that a float64 can tell.
+func epoch(t time.Time) float64 { return float64(t.Unix()) + float64(t.Nanosecond())/1e9 }
 
-func seconds(t segment.Time) float64 { return float64(t) / 1e9 }
+func seconds(t segment.Time) float64 { return epoch(trace.Time(t)) }
 
 func wireServiceID(s trace.Service) serviceID {
 	return serviceID{Name: s.Name, Names: []string{s.Name}, AccountId: s.AccountID, Type: s.Type}

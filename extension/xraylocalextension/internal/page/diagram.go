@@ -17,7 +17,7 @@ const (
 	maxEdges = 400
 
 	nodeRadius = 34
-	margin     = 70
+	margin     = 96
 	// ringLength is the length that the ring around a node is told to have, so
 	// that its parts are written as percentages.
 	ringLength = 100
@@ -120,7 +120,7 @@ func busiest[T any](list []T, limit int, weight func(T) int64) []T {
 func drawNode(n *graph.Node, x, y float64, span time.Duration, query string) diagramNode {
 	d := diagramNode{
 		X: x, Y: y - 14,
-		Name: shorten(n.Service.Name, 26), FullName: n.Service.Name,
+		Name: shorten(n.Service.Name, 27), FullName: n.Service.Name,
 		Kind:   shorten(kindOf(n), 32),
 		Query:  query,
 		Client: n.Client, Inferred: n.Inferred && !n.Client,

@@ -35,9 +35,9 @@ type route struct {
 
 const (
 	columnWidth = 220
-	rowHeight   = 138
-	bendHeight  = 46
-	sweeps      = 12
+	rowHeight   = 112
+	bendHeight  = 42
+	sweeps      = 24
 )
 
 // place lays out n nodes. Entries come first in the order of the nodes.
@@ -293,12 +293,15 @@ func (l *layout) settle(layer []int) {
 		if i > 0 {
 			offsets[i] = offsets[i-1] + (l.gaps[layer[i-1]]+l.gaps[p])/2
 		}
-		wish, n := l.points[p].y, 1
+		wish, n := 0.0, 0
 		for _, side := range [][]int{l.up[p], l.down[p]} {
 			for _, q := range side {
 				wish += l.points[q].y
 				n++
 			}
+		}
+		if n == 0 {
+			wish, n = l.points[p].y, 1
 		}
 		pools = append(pools, pool{wish/float64(n) - offsets[i], 1})
 		for len(pools) > 1 {

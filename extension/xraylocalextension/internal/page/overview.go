@@ -119,7 +119,7 @@ func (q query) matches(s *trace.Summary) bool {
 			return false
 		}
 	case "error":
-		if !s.HasError {
+		if !s.HasError && len(s.ErrorCauses) == 0 {
 			return false
 		}
 	case "throttle":
@@ -295,6 +295,8 @@ func list(s *trace.Summary, updated, now time.Time) listed {
 	}
 	if s.HasError && v.State != "throttle" {
 		v.Badges = append(v.Badges, "error")
+	} else if len(s.ErrorCauses) > 0 && !s.HasThrottle {
+		v.Badges = append(v.Badges, "error inside")
 	}
 	if s.HasThrottle {
 		v.Badges = append(v.Badges, "throttle")

@@ -186,14 +186,14 @@ func (w *waterfall) add(s *segment.Segment, depth int, isSegment bool) {
 	if s.HTTP != nil && s.HTTP.Response != nil {
 		r.Status = s.HTTP.Response.Status.Value
 	}
-	r.Note = w.note(s, isSegment)
+	r.Note = note(s, isSegment)
 	r.Groups = details(s, w.start)
 	r.Exceptions, r.OwnException = exceptions(s.Cause)
 	w.view.Rows = append(w.view.Rows, r)
 }
 
 // note says in a few words what an entity did.
-func (w *waterfall) note(s *segment.Segment, isSegment bool) string {
+func note(s *segment.Segment, isSegment bool) string {
 	if isSegment {
 		if s.HTTP != nil && s.HTTP.Request != nil && s.HTTP.Request.URL != "" {
 			return strings.TrimSpace(s.HTTP.Request.Method + " " + pathOf(s.HTTP.Request.URL))
@@ -204,10 +204,8 @@ func (w *waterfall) note(s *segment.Segment, isSegment bool) string {
 	case s.SQL != nil:
 		return firstOf(s.SQL.SanitizedQuery, s.SQL.DatabaseType)
 	case s.AWS != nil && s.AWS.Operation != "":
-		for _, c := range w.trace.Callees(s.ID) {
-			if name := trace.ServiceOf(c).Name; name != s.Name {
-				return s.AWS.Operation + " " + name
-			}
+		if name := trace.CalledName(s); name != s.Name {
+			return s.AWS.Operation + " " + name
 		}
 		return s.AWS.Operation
 	case s.HTTP != nil && s.HTTP.Request != nil:

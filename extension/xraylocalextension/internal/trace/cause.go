@@ -47,60 +47,44 @@ type step struct {
 
 // causes returns the ways along which entities are bad.
 //
-// X-Ray's choice is not published. Ours: a way starts at each bad segment whose
-// caller is not bad, follows bad subsegments and the bad segments they called,
+// X-Ray's choice is not published. Ours: a way starts at each bad entity that no
+// other way passes, follows bad subsegments and the bad segments they called,
 // and ends where nothing below is bad.
 func (t *Trace) causes(root *segment.Segment, bad func(*segment.Segment) bool) []Cause {
 	var found []Cause
+	passed := make(map[*segment.Segment]bool)
 	var follow func(way []step)
 	follow = func(way []step) {
-		if len(found) == maxCauses {
-			return
-		}
 		last := way[len(way)-1]
+		passed[last.entity] = true
 		deeper := false
-		if len(way) < maxCauseSteps {
-			for _, n := range last.entity.Subsegments {
-				if bad(n) {
-					deeper = true
-					follow(append(slices.Clip(way), step{n, last.service}))
-				}
+		next := func(e, service *segment.Segment) {
+			if bad(e) && !passed[e] && len(way) < maxCauseSteps && len(found) < maxCauses {
+				deeper = true
+				follow(append(slices.Clip(way), step{e, service}))
 			}
-			for _, c := range t.callees[last.entity.ID] {
-				if bad(c) {
-					deeper = true
-					follow(append(slices.Clip(way), step{c, c}))
-				}
-			}
+		}
+		for _, n := range last.entity.Subsegments {
+			next(n, last.service)
+		}
+		for _, c := range t.callees[last.entity.ID] {
+			next(c, c)
 		}
 		if !deeper && len(found) < maxCauses {
 			found = append(found, Cause{ClientImpacting: way[0].entity == root, Services: causeServices(way, 0)})
 		}
 	}
-	callers := t.entities(bad)
 	for _, s := range t.Segments {
-		if !bad(s) || s.Independent {
-			continue
+		if s.Independent || s.Inferred == segment.True {
+			continue // an inferred segment is as bad as the call it was inferred from
 		}
-		if s.ParentID != (segment.ID{}) && callers[s.ParentID] {
-			continue
-		}
-		follow([]step{{s, s}})
-	}
-	return found
-}
-
-// entities returns the ids of the entities for which f holds.
-func (t *Trace) entities(f func(*segment.Segment) bool) map[segment.ID]bool {
-	ids := make(map[segment.ID]bool)
-	for _, s := range t.Segments {
 		walk(s, func(e *segment.Segment) {
-			if f(e) {
-				ids[e.ID] = true
+			if bad(e) && !passed[e] && len(found) < maxCauses {
+				follow([]step{{e, s}})
 			}
 		})
 	}
-	return ids
+	return found
 }
 
 // slowest returns the way along which most of the root's response time went.

@@ -127,9 +127,9 @@ func calledType(call *segment.Segment) string {
 	return "AWS::" + r.service + "::" + r.kind
 }
 
-// calledName returns the name of what a call reaches: the resource if the call
+// CalledName returns the name of what a call reaches: the resource if the call
 // names it, else the service.
-func calledName(call *segment.Segment) string {
+func CalledName(call *segment.Segment) string {
 	if call.Namespace == "aws" || strings.HasPrefix(call.Origin, "AWS::") {
 		if r, ok := resources[strings.ToLower(call.Name)]; ok {
 			if n := resourceName(call, r); n != "" {

@@ -16,7 +16,7 @@ func ServiceOf(s *segment.Segment) Service {
 		svc.AccountID = s.AWS.AccountID
 	}
 	if s.Inferred == segment.True {
-		svc.Name = calledName(s)
+		svc.Name = CalledName(s)
 		if svc.Type == "" {
 			svc.Type = remoteType
 		}

@@ -60,7 +60,7 @@ func TestEndpointMisbehaves(t *testing.T) {
 			ids := newOTLPSender(t, c).traces(100)
 			ids = append(ids, newUDPSender(t, c).segments(c, 200)...)
 			if test.behave == nil {
-				c.waitMetric(2, "exporter_awsxray_requests_", `outcome="failed"`)
+				c.waitMetric(2, "exporter_awsxray_requests", `outcome="failed"`)
 				fake.open()
 			}
 			fake.waitFor(ids)

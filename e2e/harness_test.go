@@ -148,9 +148,13 @@ func (c *collector) metric(name string, labels ...string) float64 {
 	lines := bufio.NewScanner(reply.Body)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		series, value, ok := strings.Cut(lines.Text(), "} ")
-		seriesName, seriesLabels, labelled := strings.Cut(series, "{")
-		if !ok || !labelled || !strings.Contains(seriesName, name) {
+		space := strings.LastIndexByte(lines.Text(), ' ')
+		if space < 0 {
+			continue
+		}
+		series, value := lines.Text()[:space], lines.Text()[space+1:]
+		seriesName, seriesLabels, _ := strings.Cut(series, "{")
+		if seriesName != "otelcol_"+name {
 			continue
 		}
 		matches := true

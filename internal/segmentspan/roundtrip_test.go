@@ -43,7 +43,7 @@ func TestRoundTripGenerated(t *testing.T) {
 
 // TestRoundTripExamples sends the example documents one by one and together.
 func TestRoundTripExamples(t *testing.T) {
-	files, err := filepath.Glob("testdata/*/segment.json")
+	files, err := filepath.Glob("testdata/segments/*/segment.json")
 	if err != nil || len(files) == 0 {
 		t.Fatal(err, files)
 	}

@@ -201,9 +201,17 @@ func (d *Decoder) failAt(code, kind, member, reason string) {
 
 func (d *Decoder) where(member string) string {
 	var b strings.Builder
+	const shown = 4 // levels at either end
 	for n, i := range d.path {
+		if n > shown && n < len(d.path)-shown {
+			continue
+		}
 		if n > 0 {
 			b.WriteByte('.')
+		}
+		if n == shown && n < len(d.path)-shown {
+			b.WriteString("…")
+			continue
 		}
 		b.WriteString("subsegments[")
 		b.WriteString(strconv.Itoa(i))

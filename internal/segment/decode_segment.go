@@ -144,7 +144,7 @@ func (d *Decoder) subsegments(o *object, s *Segment) {
 		return
 	}
 	if len(d.path) == MaxDepth {
-		d.failAt(CodeInvalidSegment, "too_deep", "subsegments", "nest deeper than "+strconv.Itoa(MaxDepth)+" levels")
+		d.fail(&Error{Code: CodeInvalidSegment, Kind: "too_deep", Reason: "nests subsegments deeper than " + strconv.Itoa(MaxDepth) + " levels"})
 		return
 	}
 	base, level := len(d.children), len(d.path)

@@ -28,7 +28,7 @@ func TestExamplesComeBackAsTheyCame(t *testing.T) {
 
 func TestGeneratedDocumentsComeBackAsTheyCame(t *testing.T) {
 	documents := 10_000
-	if testing.Short() {
+	if testing.Short() || race {
 		documents = 1_000
 	}
 	var d segment.Decoder

@@ -28,9 +28,7 @@ func bigTree(t *testing.T, rng *rand.Rand) *segment.Segment {
 			above.Subsegments = append(above.Subsegments, s)
 		}
 		all = append(all, s)
-		for _, sub := range s.Subsegments {
-			all = append(all, sub)
-		}
+		all = append(all, s.Subsegments...)
 	}
 	for rng.IntN(3) > 0 {
 		swell(rng, all[rng.IntN(len(all))])
@@ -73,7 +71,7 @@ func swell(rng *rand.Rand, s *segment.Segment) {
 
 func TestSplitLosesNothing(t *testing.T) {
 	trees := 120
-	if testing.Short() {
+	if testing.Short() || race {
 		trees = 60
 	}
 	split, whole := 0, 0
@@ -151,8 +149,8 @@ type entity struct {
 func entities(t *testing.T, doc []byte, parent string) map[string]entity {
 	t.Helper()
 	all := map[string]entity{}
-	var walk func(doc []byte, parent string, top bool)
-	walk = func(doc []byte, parent string, top bool) {
+	var walk func(doc []byte, parent string)
+	walk = func(doc []byte, parent string) {
 		var o map[string]json.RawMessage
 		if err := json.Unmarshal(doc, &o); err != nil {
 			t.Fatal(err)
@@ -174,10 +172,10 @@ func entities(t *testing.T, doc []byte, parent string) map[string]entity {
 		}
 		all[id] = entity{parent, own}
 		for _, sub := range subs {
-			walk(sub, id, false)
+			walk(sub, id)
 		}
 	}
-	walk(doc, parent, true)
+	walk(doc, parent)
 	return all
 }
 

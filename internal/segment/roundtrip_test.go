@@ -1,6 +1,7 @@
 package segment_test
 
 import (
+	"encoding/json"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -77,6 +78,22 @@ func BenchmarkDecode(b *testing.B) {
 	}
 }
 
+// What a decoder without knowledge of the document costs.
+func BenchmarkDecodeByEncodingJSON(b *testing.B) {
+	for _, f := range fixtures {
+		b.Run(f.name, func(b *testing.B) {
+			b.SetBytes(int64(len(f.doc)))
+			b.ReportAllocs()
+			for b.Loop() {
+				var v map[string]any
+				if err := json.Unmarshal(f.doc, &v); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 func BenchmarkAppendJSON(b *testing.B) {
 	for _, f := range fixtures {
 		b.Run(f.name, func(b *testing.B) {
@@ -89,6 +106,23 @@ func BenchmarkAppendJSON(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				buf = s.AppendJSON(buf[:0])
+			}
+		})
+	}
+}
+
+func BenchmarkSplit(b *testing.B) {
+	for _, f := range fixtures {
+		b.Run(f.name, func(b *testing.B) {
+			s, err := segment.Decode(string(f.doc))
+			if err != nil {
+				b.Fatal(err)
+			}
+			var parts []segment.Part
+			b.SetBytes(int64(len(f.doc)))
+			b.ReportAllocs()
+			for b.Loop() {
+				parts, _ = s.Split(parts[:0], segment.MaxDocumentBytes)
 			}
 		})
 	}

@@ -1,7 +1,7 @@
 package segment
 
 // maxKept is how many elements of a slab are kept from one document to the next.
-const maxKept = 4096
+const maxKept = 1024
 
 // slab hands out zeroed elements of one type and takes all of them back at once.
 type slab[T any] struct {

@@ -280,6 +280,21 @@ func TestCutIsMarked(t *testing.T) {
 			`{"cut":["metadata.a","sql.sanitized_query"]}`,
 		},
 		{
+			"cut between characters",
+			func(s *segment.Segment) {
+				s.SQL = &segment.SQL{SanitizedQuery: "q" + strings.Repeat("⌘", 4_000)}
+			},
+			`{"cut":["sql.sanitized_query"]}`,
+		},
+		{
+			"metadata that is no object makes room",
+			func(s *segment.Segment) {
+				s.Extra = []segment.Member{{Name: "metadata", Value: "[1]"}}
+				s.User = strings.Repeat("u", 9_000)
+			},
+			`{"cut":["user","metadata"]}`,
+		},
+		{
 			"then the rest, named in short",
 			func(s *segment.Segment) {
 				for i := range 20 {

@@ -37,9 +37,7 @@ func (c *Config) Validate() error {
 	if err != nil {
 		return fmt.Errorf("endpoint is %q, it must be host:port: %w", c.Endpoint, err)
 	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return fmt.Errorf("endpoint is %q, its port must be a number from 0 to 65535: %w", c.Endpoint, err)
-	} else if n > 65535 {
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return fmt.Errorf("endpoint is %q, its port must be a number from 0 to 65535", c.Endpoint)
 	}
 	if c.Store.MaxBytes < minStoreBytes {

@@ -38,20 +38,29 @@ func (h *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.api.ServeHTTP(w, r)
 		return
 	}
-	sw := &statusWriter{ResponseWriter: w, status: http.StatusOK}
-	h.pages.ServeHTTP(sw, r)
-	h.observer.Request("page", sw.status)
+	h.pages.ServeHTTP(&countingWriter{ResponseWriter: w, observer: h.observer}, r)
 }
 
-// statusWriter remembers the status of an answer.
-type statusWriter struct {
+// countingWriter counts a page when its status is known.
+type countingWriter struct {
 	http.ResponseWriter
-	status int
+	observer *observer
+	counted  bool
 }
 
-func (w *statusWriter) WriteHeader(status int) {
-	w.status = status
+func (w *countingWriter) WriteHeader(status int) {
+	if !w.counted {
+		w.counted = true
+		w.observer.Request("page", status)
+	}
 	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *countingWriter) Write(b []byte) (int, error) {
+	if !w.counted {
+		w.WriteHeader(http.StatusOK)
+	}
+	return w.ResponseWriter.Write(b)
 }
 
 func isLoopback(addr net.Addr) bool {

@@ -20,7 +20,7 @@ const MaxTraceBytes = 500 * 1024
 // What is counted beside the text of the documents: what a trace and a document
 // cost, and what the summary and the calls that are kept of an entity cost.
 const (
-	traceOverhead    = 1024
+	traceOverhead    = 1536
 	documentOverhead = 160
 	entityOverhead   = 256
 )

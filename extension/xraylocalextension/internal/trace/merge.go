@@ -4,6 +4,7 @@
 package trace
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 
@@ -57,7 +58,7 @@ type entity struct {
 	parent   *entity // what it is nested in now; nil if nothing
 	replaced *entity // the version that took its place
 	isSub    bool
-	depth    int // 0: not known yet, -1: being worked out
+	depth    int // 0: not known yet
 }
 
 func (e *entity) resolve() *entity {
@@ -163,24 +164,57 @@ func Merge(id segment.TraceID, docs []*segment.Segment) *Trace {
 	return t
 }
 
-// measure works out how deep e sits, and cuts its tie to its parent where that
-// closes a circle or goes too deep.
+// measure works out how deep e sits. It cuts the tie of an entity to its parent
+// where that closes a circle or goes too deep.
 func measure(e *entity) {
 	var path []*entity
 	for n := e; n != nil && n.depth == 0; n = n.parent {
-		n.depth = -1
+		n.depth = measuring
 		path = append(path, n)
+		if n.parent != nil && n.parent.depth == measuring {
+			breakCircle(n)
+			for _, p := range path {
+				p.depth = 0
+			}
+			measure(e)
+			return
+		}
 	}
 	for _, n := range slices.Backward(path) {
 		switch {
 		case n.parent == nil:
 			n.depth = 1
-		case n.parent.depth < 0 || n.parent.depth >= segment.MaxDepth:
+		case n.parent.depth >= segment.MaxDepth:
 			n.parent, n.depth = nil, 1
 		default:
 			n.depth = n.parent.depth + 1
 		}
 	}
+}
+
+// measuring stands for a depth that is being worked out.
+const measuring = -1
+
+// breakCircle cuts the circle that e is part of: above its earliest entity,
+// whatever the order in which they came, if there is one that was not embedded
+// where it is.
+func breakCircle(e *entity) {
+	first := e
+	for n := e.parent; n != e; n = n.parent {
+		if cmp.Or(cmp.Compare(embedded(n), embedded(first)),
+			cmp.Compare(n.seg.StartTime, first.seg.StartTime),
+			bytes.Compare(n.seg.ID[:], first.seg.ID[:])) < 0 {
+			first = n
+		}
+	}
+	first.parent = nil
+}
+
+func embedded(e *entity) int {
+	if e.embedder != nil {
+		return 1
+	}
+	return 0
 }
 
 // walk calls f for s and everything below it, parents first.

@@ -5,9 +5,11 @@
 //        --require @opentelemetry/auto-instrumentations-node/register catalog/catalog.js
 const http = require('http');
 const { DynamoDBClient, GetItemCommand, ScanCommand } = require('@aws-sdk/client-dynamodb');
+const { agent } = require('../hosts');
 
 const table = new DynamoDBClient({
-  endpoint: process.env.SHOP_TABLE_URL,
+  endpoint: 'http://dynamodb.example',
+  requestHandler: { httpAgent: agent },
   region: 'us-east-1',
   credentials: { accessKeyId: 'demo', secretAccessKey: 'demo' },
 });

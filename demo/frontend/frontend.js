@@ -15,7 +15,8 @@ AWSXRay.middleware.setSamplingRules({ version: 2, default: { fixed_target: 1, ra
 // Each outgoing HTTP request and each AWS call becomes a subsegment.
 AWSXRay.captureHTTPsGlobal(http, true);
 const table = AWSXRay.captureAWSv3Client(new DynamoDBClient({
-  endpoint: process.env.SHOP_TABLE_URL,
+  endpoint: 'http://dynamodb.example',
+  requestHandler: { httpAgent: agent },
   region: 'us-east-1',
   credentials: { accessKeyId: 'demo', secretAccessKey: 'demo' },
 }));

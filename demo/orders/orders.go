@@ -44,6 +44,9 @@ func Handler(client *http.Client) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
+	if err := connect(db); err != nil {
+		return nil, fmt.Errorf("connect to the database: %w", err)
+	}
 	s := &service{db: db, pay: xray.Client(client)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /orders", s.create)
@@ -52,6 +55,30 @@ func Handler(client *http.Client) (http.Handler, error) {
 	mux.HandleFunc("GET /orders/report", s.report)
 	mux.HandleFunc("GET /orders/returns", s.returns)
 	return xray.Handler(xray.NewFixedSegmentNamer("orders"), mux), nil
+}
+
+// connections is how many the service holds to its database.
+const connections = 16
+
+// connect opens all connections at once, so that no request has to. The SDK
+// records connecting; the segment that it needs for that is not sampled.
+func connect(db *sql.DB) error {
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	ctx, segment := xray.BeginSegment(context.Background(), "connect")
+	segment.Lock()
+	segment.Sampled = false
+	segment.Unlock()
+	defer segment.Close(nil)
+	for range connections {
+		conn, err := db.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		// They go back to the pool when all of them are open.
+		defer conn.Close()
+	}
+	return nil
 }
 
 type order struct {

@@ -89,7 +89,6 @@ func Start(ctx context.Context, o Options) (shop *Shop, err error) {
 		return s, nil
 	}
 	tracing = append(tracing,
-		"SHOP_TABLE_URL=http://"+tableAddress,
 		"OTEL_EXPORTER_OTLP_ENDPOINT=http://"+o.OTLPHTTP,
 		"OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf",
 		"OTEL_SERVICE_NAME="+catalog,
@@ -102,13 +101,14 @@ func Start(ctx context.Context, o Options) (shop *Shop, err error) {
 		"OTEL_NODE_RESOURCE_DETECTORS=env,host,process",
 		"OTEL_NODE_ENABLED_INSTRUMENTATIONS=http,aws-sdk",
 	)
-	catalogAddress, err := s.nodeService(ctx, o, node, catalog, tracing,
+	hosts := hostsVariable + "=" + tableHost + "=" + tableAddress
+	catalogAddress, err := s.nodeService(ctx, o, node, catalog, append(tracing, hosts),
 		"--require", "./catalog/propagator.js", "--require", "@opentelemetry/auto-instrumentations-node/register")
 	if err != nil {
 		return nil, err
 	}
 	frontendAddress, err := s.nodeService(ctx, o, node, frontend,
-		append(tracing, hostsVariable+"=catalog="+catalogAddress+",orders="+ordersAddress))
+		append(tracing, hosts+",catalog="+catalogAddress+",orders="+ordersAddress))
 	if err != nil {
 		return nil, err
 	}

@@ -53,7 +53,7 @@ func (m *mapper) awsOf(e *entity) {
 		Retries:   m.intOf(keyRetries),
 	}
 	if a.Operation == "" && isAWSCall(r) {
-		a.Operation = r.str(keyRPCMethod)
+		_, a.Operation = splitMethod(r.str(keyRPCMethod))
 	}
 	e.tableNames = r.strings(keyAWSTableNames, e.tableNames[:0])
 	switch {
@@ -68,7 +68,17 @@ func (m *mapper) awsOf(e *entity) {
 	}
 }
 
-// messagingOf names the service behind an AWS queue or topic.
+// splitMethod splits the rpc.method of newer conventions, SERVICE/METHOD. Older
+// ones have the method alone.
+func splitMethod(method string) (service, name string) {
+	slash := strings.LastIndexByte(method, '/')
+	if slash < 0 {
+		return "", method
+	}
+	return method[:slash], method[slash+1:]
+}
+
+// messagingService names the service behind an AWS queue or topic.
 func messagingService(r *reader, kind ptrace.SpanKind) string {
 	if kind != ptrace.SpanKindProducer && kind != ptrace.SpanKindClient {
 		return ""

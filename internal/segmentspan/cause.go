@@ -26,6 +26,12 @@ const (
 	exStack        = "aws.xray.exception.stack" // frames that the text cannot say, as JSON
 )
 
+// The attributes of the events by which AWS SDKs tell of failed attempts.
+const (
+	attemptStatus  = "http.response.status_code"
+	attemptMessage = "aws.http.error_message"
+)
+
 // cause writes the block: what it says itself as attributes, each exception as
 // an event.
 func (w *writer) cause(span ptrace.Span, s *segment.Segment) {
@@ -260,6 +266,7 @@ func (m *mapper) exceptionOf(attrs pcommon.Map) segment.Exception {
 			x.Extra = m.member(x.Extra, pointer, value)
 		}
 	}
+	dropExceptionTwins(&x)
 	return x
 }
 
@@ -361,11 +368,11 @@ func (m *mapper) isFailedAttempt(event ptrace.SpanEvent) bool {
 // requestFailure is the message that stands for a failed attempt of an AWS
 // SDK: its status, its time and its text.
 func requestFailure(event ptrace.SpanEvent) (message string, ok bool) {
-	code, ok := event.Attributes().Get(keyNames[keyHTTPResponseStatusCode])
+	code, ok := event.Attributes().Get(attemptStatus)
 	if !ok {
 		return "", false
 	}
-	text, ok := event.Attributes().Get("aws.http.error_message")
+	text, ok := event.Attributes().Get(attemptMessage)
 	if !ok {
 		return "", false
 	}

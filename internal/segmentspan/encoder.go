@@ -159,14 +159,22 @@ func (m *mapper) quote(s string) string {
 	return m.keep(m.buf)
 }
 
+// sameService says whether two resources are equal.
+func (m *mapper) sameService(a, b int) bool {
+	return a == b || m.hashOf(&m.resources[a]) == m.hashOf(&m.resources[b])
+}
+
 // hashOf hashes the attributes of a resource, whatever their order.
-func (m *mapper) hashOf(attrs pcommon.Map) uint64 {
-	hash := uint64(attrs.Len())
-	for name, value := range attrs.All() {
-		m.buf = appendValue(append(append(m.buf[:0], name...), '='), value, 0)
-		hash += maphash.Bytes(m.index.seed, m.buf)
+func (m *mapper) hashOf(res *resource) uint64 {
+	if res.hashed {
+		return res.hash
 	}
-	return hash
+	res.hashed, res.hash = true, uint64(res.attributes.Len())
+	for name, value := range res.attributes.All() {
+		m.buf = appendValue(append(append(m.buf[:0], name...), '='), value, 0)
+		res.hash += maphash.Bytes(m.index.seed, m.buf)
+	}
+	return res.hash
 }
 
 // isRecent says whether the time in a trace id is one that X-Ray once asked

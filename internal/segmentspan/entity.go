@@ -36,6 +36,7 @@ type entity struct {
 	res     int  // its resource
 	sub     bool // it is no segment
 	skip    bool // superseded
+	twins   bool // a member may be there twice
 
 	// Its place among the others. See tree.go.
 	above *entity

@@ -78,6 +78,8 @@ func (m *mapper) httpOfSpan(e *entity, q *segment.HTTPRequest, p *segment.HTTPRe
 	serving := e.kind == ptrace.SpanKindServer
 	if q.URL == "" {
 		q.URL = m.buildURL(serving)
+	} else {
+		m.saidByURL(q.URL)
 	}
 	if serving {
 		m.clientOf(q)
@@ -187,6 +189,45 @@ func (m *mapper) buildURL(serving bool) string {
 	b = append(b, target...)
 	m.buf = b
 	return m.keep(b)
+}
+
+// saidByURL marks the address that a URL repeats.
+func (m *mapper) saidByURL(url string) {
+	r := &m.r
+	host, port := hostOf(url), portOf(url)
+	for _, k := range [...]key{keyServerAddress, keyNetPeerName, keyNetHostName, keyHTTPHost} {
+		if text := r.peek(k); text != "" && (text == host || text == host+":"+port) {
+			r.used.add(k)
+		}
+	}
+	for _, k := range [...]key{keyServerPort, keyNetPeerPort, keyNetHostPort} {
+		if text := r.peek(k); text != "" && text == port {
+			r.used.add(k)
+		}
+	}
+	for _, k := range [...]key{keyURLScheme, keyHTTPScheme} {
+		if text := r.peek(k); text != "" && strings.HasPrefix(url, text+"://") {
+			r.used.add(k)
+		}
+	}
+}
+
+// portOf is the port of a URL, also if it is the scheme's own.
+func portOf(url string) string {
+	scheme, rest, _ := strings.Cut(url, "://")
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		rest = rest[:end]
+	}
+	if colon := strings.LastIndexByte(rest, ':'); colon > strings.LastIndexByte(rest, ']') {
+		return rest[colon+1:]
+	}
+	switch scheme {
+	case "http":
+		return "80"
+	case "https":
+		return "443"
+	}
+	return ""
 }
 
 // hostOf is the host of a URL, without user, port and brackets.

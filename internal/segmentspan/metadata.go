@@ -286,6 +286,7 @@ func (m *mapper) events(e *entity, b []byte) []byte {
 		if exception && e.born != roleNone {
 			continue
 		}
+		attempt := e.born == roleNone && m.isFailedAttempt(event)
 		if first {
 			b = append(appendName(b, "events"), '[')
 		} else {
@@ -299,7 +300,8 @@ func (m *mapper) events(e *entity, b []byte) []byte {
 		}
 		none := true
 		for name, value := range event.Attributes().All() {
-			if exception && m.isShown(e, i, name) {
+			if exception && m.isShown(e, i, name) ||
+				attempt && (name == attemptStatus || name == attemptMessage) {
 				continue
 			}
 			if none {
@@ -331,7 +333,8 @@ func (m *mapper) isShown(e *entity, event int, name string) bool {
 	case exType, exMessage, exID, exRemote, exCause, exTruncated, exSkipped:
 		return true
 	case exStackTrace:
-		return !slices.Contains(e.unparsed, event)
+		_, unparsed := slices.BinarySearch(e.unparsed, event)
+		return !unparsed
 	}
 	return false
 }

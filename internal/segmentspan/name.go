@@ -113,8 +113,11 @@ func (m *mapper) calleeName() string {
 	if db := r.peekFirst(keyDBName, keyDBNamespace); db != "" {
 		return m.databaseName(db)
 	}
-	if name := r.peek(keyRPCService); name != "" {
-		return r.str(keyRPCService)
+	if service := r.str(keyRPCService); service != "" {
+		return service
+	}
+	if service, _ := splitMethod(r.peek(keyRPCMethod)); service != "" {
+		return service
 	}
 	if host := r.peek(keyHTTPHost); host != "" {
 		return host

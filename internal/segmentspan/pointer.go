@@ -46,12 +46,13 @@ func (m *mapper) restore(e *entity) {
 			continue
 		}
 		object, name := a.name[:cut], a.name[cut:]
+		e.twins = e.twins || mayBeTwin(a.name)
 		if object == "/annotations" {
 			e.annotations = m.member(e.annotations, name, a.value)
 			continue
 		}
 		to := e.extraOf(object)
-		if to == nil {
+		if to == nil || object == "" && m.isForged(e, name, a.value) {
 			m.r.other = append(m.r.other, attribute{prefixJSON + a.name, a.value})
 			continue
 		}

@@ -340,11 +340,15 @@ func logGroupStrings(r *reader, k key) []string {
 // logGroups derives aws.cloudwatch_logs.
 func (id *identity) logGroups(dst []segment.LogGroup) []segment.LogGroup {
 	for _, arn := range id.logARNs {
-		dst = append(dst, segment.LogGroup{Name: logGroupName(arn), ARN: arn})
+		if arn != "" {
+			dst = append(dst, segment.LogGroup{Name: logGroupName(arn), ARN: arn})
+		}
 	}
 	if len(id.logARNs) == 0 {
 		for _, name := range id.logNames {
-			dst = append(dst, segment.LogGroup{Name: name})
+			if name != "" {
+				dst = append(dst, segment.LogGroup{Name: name})
+			}
 		}
 	}
 	return dst

@@ -25,6 +25,10 @@ const generated = 12_000
 // again, and back to documents.
 func TestRoundTripGenerated(t *testing.T) {
 	const together = 20
+	generated := generated
+	if testing.Short() {
+		generated = 1000
+	}
 	encoder := NewEncoder(Options{MaxDocumentBytes: segment.MaxDecodeBytes})
 	for batch := range generated / together {
 		rng := rand.New(rand.NewPCG(uint64(batch), 7))

@@ -19,7 +19,9 @@ type resource struct {
 	logGroups   []segment.LogGroup
 	annotations []annotated
 	metadata    []byte // members for the metadata of segments, without braces
-	hash        uint64 // of all attributes; equal resources have equal hashes
+	attributes  pcommon.Map
+	hash        uint64 // of the attributes, once hashed is true
+	hashed      bool
 }
 
 // annotated is a resource's attribute that becomes an annotation.
@@ -32,7 +34,7 @@ type annotated struct {
 func (m *mapper) readResource(from pcommon.Resource) {
 	r := &m.r
 	r.read(from.Attributes())
-	res := resource{identity: readIdentity(r)}
+	res := resource{identity: readIdentity(r), attributes: from.Attributes()}
 	res.origin = res.identity.origin()
 	res.sdk = res.identity.sdk()
 	res.language = r.peek(keyTelemetrySDKLanguage)
@@ -61,7 +63,6 @@ func (m *mapper) readResource(from pcommon.Resource) {
 			res.annotations = append(res.annotations, annotated{name, r.vals[k]})
 		}
 	}
-	res.hash = m.hashOf(from.Attributes())
 	m.resources = append(m.resources, res)
 }
 
@@ -111,8 +112,12 @@ const (
 	InvalidTraceID   = "missing_trace_id"
 	InvalidSpanID    = "missing_span_id"
 	InvalidStart     = "missing_start_time"
+	InvalidTime      = "invalid_time"
 	InvalidTraceTime = "trace_id_time"
 )
+
+// latest is the last instant that a document can tell: ten digits of seconds.
+const latest = pcommon.Timestamp(9_999_999_999_999_999_999)
 
 func (m *mapper) invalid(span ptrace.Span) string {
 	switch {
@@ -122,6 +127,8 @@ func (m *mapper) invalid(span ptrace.Span) string {
 		return InvalidSpanID
 	case span.StartTimestamp() == 0 && span.EndTimestamp() == 0:
 		return InvalidStart
+	case max(span.StartTimestamp(), span.EndTimestamp()) > latest:
+		return InvalidTime
 	case m.options.ValidateTimestamp && !m.isRecent(span.TraceID()):
 		return InvalidTraceTime
 	}

@@ -137,6 +137,9 @@ func (m *mapper) emit(out *Encoded) {
 				continue
 			}
 			m.finish(e)
+			if e.twins {
+				e.dropTwins()
+			}
 		}
 		for e := t.first; e != nil; e = e.next {
 			if e.skip || e.above != nil {
@@ -160,7 +163,7 @@ func (m *mapper) adopt(e *entity) {
 	if p == nil || p == e {
 		return
 	}
-	if e.born == roleNone && (p.born != roleNone || m.resources[p.res].hash != m.resources[e.res].hash) {
+	if e.born == roleNone && (p.born != roleNone || !m.sameService(p.res, e.res)) {
 		return
 	}
 	e.above = p

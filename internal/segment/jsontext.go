@@ -27,8 +27,8 @@ func AppendString(dst []byte, v string) []byte {
 	}
 }
 
-// AppendJSONString appends a document as a JSON string, which is how it travels
-// in a request to X-Ray.
+// AppendJSONString appends a document, which is valid UTF-8, as a JSON string:
+// that is how it travels in a request to X-Ray.
 func AppendJSONString(dst, doc []byte) []byte {
 	dst = append(slices.Grow(dst, len(doc)+len(doc)/2+2), '"')
 	// Eight bytes at a time: store them all, then go on behind the first one

@@ -6,8 +6,10 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/tailwater-otel/tailwater/internal/segment"
+	"github.com/tailwater-otel/tailwater/internal/segment/segmenttest"
 )
 
 func TestAppendString(t *testing.T) {
@@ -112,4 +114,27 @@ func TestJSONMembers(t *testing.T) {
 			t.Errorf("accepted %q", in)
 		}
 	}
+}
+
+func FuzzCompactJSON(f *testing.F) {
+	for _, v := range []string{
+		`{"a": [1, -0.5e+3, true, false, null, "\\\u00e9"]}`, "[ \t\n{}\r]", `"\ud83d"`, "0", "-", "01", "1.", `"a`, "nul",
+	} {
+		f.Add(v)
+	}
+	f.Fuzz(func(t *testing.T, v string) {
+		got, ok := segment.CompactJSON(v)
+		if !ok {
+			if json.Valid([]byte(v)) && utf8.ValidString(v) && strings.Count(v, "[")+strings.Count(v, "{") <= segment.MaxDepth {
+				t.Fatalf("refused %q", v)
+			}
+			return
+		}
+		if diff := segmenttest.Equal([]byte(v), []byte(got)); diff != "" {
+			t.Fatalf("%q became %q: %s", v, got, diff)
+		}
+		if strings.ContainsAny(got, "\n\r\t") {
+			t.Fatalf("%q is not one line", got)
+		}
+	})
 }

@@ -7,9 +7,10 @@
 // "absent". Whatever a field cannot hold (an unknown member, a member of an
 // unusual type, null, an empty string, an empty object or array) is kept in
 // the Extra of the object it stood in, with its JSON text, and is written
-// back as it came. A document that is decoded and encoded again therefore
+// back as it came. A list with an element that its field cannot hold is kept
+// there as a whole. A document that is decoded and encoded again therefore
 // equals the input, apart from the order of members and the spelling of
-// numbers, white space and string escapes.
+// numbers, ids, white space and string escapes.
 package segment
 
 // ID is a segment, subsegment or exception id: 16 hex digits on the wire.
@@ -32,8 +33,9 @@ const (
 )
 
 // Time is a point in time in nanoseconds since the Unix epoch. On the wire it
-// is a number of seconds; up to 9 decimals are exact, more are rounded to the
-// nearest nanosecond. The zero value means absent.
+// is a number of seconds, below 10^10 (year 2286) and in any spelling; up to 9
+// decimals are exact, more are rounded to the nearest nanosecond. The zero value
+// means absent.
 type Time uint64
 
 // Int is an integer member that some SDKs write as a string.
@@ -238,7 +240,7 @@ type Cause struct {
 
 // Exception is an element of "cause.exceptions".
 type Exception struct {
-	ID        ID // required
+	ID        ID // required; a list in which one lacks it is in Cause.Extra as a whole
 	Message   string
 	Type      string
 	Remote    Bool

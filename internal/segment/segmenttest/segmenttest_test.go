@@ -66,7 +66,7 @@ func TestGenerate(t *testing.T) {
 			}
 		}
 	}
-	for seed := range uint64(3_000) {
+	for seed := range uint64(2_000) {
 		doc := Generate(rand.New(rand.NewPCG(seed, 7)))
 		if len(doc) > 64*1024 {
 			t.Fatalf("seed %d: %d bytes", seed, len(doc))

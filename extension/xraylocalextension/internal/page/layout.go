@@ -35,9 +35,10 @@ type route struct {
 
 const (
 	columnWidth = 220
-	rowHeight   = 112
+	rowHeight   = 116
 	bendHeight  = 42
-	sweeps      = 24
+	orderSweeps = 24
+	placeSweeps = 80
 )
 
 // place lays out n nodes. Entries come first in the order of the nodes.
@@ -162,7 +163,7 @@ func (l *layout) fillLayers() {
 // keeps the order with the fewest crossings.
 func (l *layout) order() {
 	best, fewest := clone(l.layers), l.crossings()
-	for sweep := range sweeps {
+	for sweep := range orderSweeps {
 		if fewest == 0 {
 			break
 		}
@@ -261,7 +262,7 @@ func (l *layout) assignY() {
 			l.points[p].y -= y / 2
 		}
 	}
-	for sweep := range sweeps {
+	for sweep := range placeSweeps {
 		for i := range l.layers {
 			if sweep%2 == 1 {
 				i = len(l.layers) - 1 - i

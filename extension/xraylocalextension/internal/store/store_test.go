@@ -48,7 +48,7 @@ func (s *Store) all(now time.Time) []Entry { return s.List(now, ByUpdate, time.T
 // The books balance after every step, the bound holds, and what leaves is what
 // was quiet for longest.
 func TestBound(t *testing.T) {
-	for seed := range uint64(20) {
+	for seed := range uint64(5) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		evicted := 0
 		s := &Store{MaxBytes: 60_000, Evicted: func(reason Eviction, n int) {
@@ -56,7 +56,7 @@ func TestBound(t *testing.T) {
 			evicted += n
 		}}
 		now, known := t0, map[int]bool{}
-		for range 2000 {
+		for range 800 {
 			now = now.Add(time.Millisecond)
 			n := r.IntN(60)
 			members := []string{`,"end_time":2`, `,"in_progress":true`, `,"end_time":2,"user":"` + strings.Repeat("u", r.IntN(9000)) + `"`,
@@ -92,7 +92,7 @@ func TestBound(t *testing.T) {
 // What the store counts is about what it takes, also with all digests made.
 func TestBoundIsTrue(t *testing.T) {
 	if testing.Short() {
-		t.Skip("fills 16 MiB")
+		t.Skip("fills 8 MiB")
 	}
 	heap := func() int64 {
 		var m runtime.MemStats
@@ -101,7 +101,7 @@ func TestBoundIsTrue(t *testing.T) {
 		return int64(m.HeapAlloc)
 	}
 	before := heap()
-	s := &Store{MaxBytes: 16 << 20}
+	s := &Store{MaxBytes: 8 << 20}
 	sub := `{"name":"DynamoDB","id":"%016x","start_time":1.1,"end_time":1.2,"namespace":"aws","aws":{"operation":"GetItem","table_name":"orders"}}`
 	for n := 0; ; n++ {
 		var subs []string

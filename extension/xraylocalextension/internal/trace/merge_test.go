@@ -151,7 +151,7 @@ func TestMergeDeep(t *testing.T) {
 // However a trace is cut into documents and in whatever order these come, the
 // same trace comes out.
 func TestMergeAnyOrder(t *testing.T) {
-	for seed := range uint64(500) {
+	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		n := uint64(1)
 		var grow func(depth int) *segment.Segment

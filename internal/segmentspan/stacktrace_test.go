@@ -314,7 +314,7 @@ func FuzzParseStack(f *testing.F) {
 	})
 }
 
-// TestParseStackLarge gives every parser 100 KiB of what could make it slow
+// TestParseStackLarge gives every parser 32 KiB of what could make it slow
 // or make it keep much.
 func TestParseStackLarge(t *testing.T) {
 	units := []string{
@@ -328,7 +328,7 @@ func TestParseStackLarge(t *testing.T) {
 	for _, language := range []string{"java", "python", "nodejs", "go", "dotnet", "php", "ruby"} {
 		for _, unit := range units {
 			for _, head := range heads {
-				text := head + strings.Repeat(unit, (100<<10)/len(unit))
+				text := head + strings.Repeat(unit, (32<<10)/len(unit))
 				checkStackBounds(t, parseStack(language, "T", "m", text, indexID), "m", text)
 			}
 		}

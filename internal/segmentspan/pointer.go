@@ -37,6 +37,15 @@ func (m *mapper) member(members []segment.Member, pointer string, v pcommon.Valu
 	return members
 }
 
+// disown makes ordinary attributes of the homes on a span that was not born in
+// X-Ray: they could only contradict what the span says.
+func (m *mapper) disown() {
+	for _, a := range m.r.json {
+		m.r.other = append(m.r.other, attribute{prefixJSON + a.name, a.value})
+	}
+	m.r.json = m.r.json[:0]
+}
+
 // restore puts back the members that had no other home.
 func (m *mapper) restore(e *entity) {
 	for _, a := range m.r.json {

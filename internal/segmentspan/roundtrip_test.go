@@ -196,3 +196,15 @@ func compact(doc []byte) string {
 	}
 	return b.String()
 }
+
+// TestRoundTripDeep sends a document that is as deep as they may be.
+func TestRoundTripDeep(t *testing.T) {
+	doc := `{"name":"a","id":"ffffffffffffffff","trace_id":"1-68f3a1c0-9d3f1b7a2c4e6f8091a2b3c4","start_time":1,"end_time":2`
+	for i := range segment.MaxDepth {
+		doc += fmt.Sprintf(`,"subsegments":[{"name":"a","id":"%016x","start_time":1,"end_time":2`, i+1)
+	}
+	doc += strings.Repeat("}]", segment.MaxDepth) + "}"
+	td := ptrace.NewTraces()
+	appendSpans(t, doc, td)
+	checkDocuments(t, [][]byte{[]byte(doc)}, NewEncoder(Options{}).FromTraces(travel(t, td, rand.New(rand.NewPCG(1, 2)))))
+}

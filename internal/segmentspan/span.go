@@ -199,6 +199,9 @@ func (m *mapper) fromXRay(e *entity, scope pcommon.InstrumentationScope) {
 	if !e.sub && res.serviceName != "" {
 		s.Name = res.serviceName
 	}
+	if s.Name == "" {
+		s.Name = cleanSpanName("", "") // a processor emptied it
+	}
 	m.shared(e)
 
 	s.InProgress = m.boolOf(keyInProgress)
@@ -266,8 +269,7 @@ func (m *mapper) fromOTel(e *entity, scope pcommon.InstrumentationScope) {
 	if !e.sub {
 		m.segmentOf(e, res)
 	}
-	m.restore(e)
-	m.correct(e)
+	m.disown()
 	var metadata []byte
 	if !e.sub {
 		metadata = m.resourceMetadata(e, res)

@@ -7,10 +7,6 @@ import (
 	"github.com/tailwater-otel/tailwater/internal/segment"
 )
 
-// maxNesting bounds how deep the documents that we make nest. What is deeper
-// becomes a document of its own.
-const maxNesting = segment.MaxDepth / 2
-
 // visit is how far tree building came with an entity.
 type visit uint8
 
@@ -170,7 +166,7 @@ func (m *mapper) adopt(e *entity) {
 }
 
 // settle computes how deep e is nested, and breaks cycles and chains that are
-// too deep. Each entity is climbed over once.
+// deeper than a document may be. Each entity is climbed over once.
 func (m *mapper) settle(e *entity) {
 	m.path = m.path[:0]
 	for at := e; at != nil && at.state != settled; at = at.above {
@@ -186,7 +182,7 @@ func (m *mapper) settle(e *entity) {
 		if at.above != nil {
 			at.depth = at.above.depth + 1
 		}
-		if at.depth >= maxNesting {
+		if at.depth > segment.MaxDepth {
 			at.above, at.depth = nil, 0
 		}
 	}

@@ -3,7 +3,9 @@ package awsxrayexporter
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -85,23 +87,27 @@ func openDeadLetters(directory, name string, most int64, count *counters, logger
 // to return it to.
 func (d *deadLetters) write(ctx context.Context, list []refusal) {
 	now := time.Now()
-	var text []byte
-	for _, r := range list {
-		line, err := json.Marshal(letterOf(r, now))
-		if err != nil {
-			continue // every member is of a kind that can be written
-		}
-		text = append(append(text, line...), '\n')
-	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.append(ctx, text, len(list), now); err != nil {
-		d.count.deadLettersLost(ctx, "error", len(list))
-		d.logger.Error("Cannot write dead letters", zap.String("directory", d.directory), zap.Error(err))
-		d.finish()
-		return
+	for i, r := range list {
+		line, err := json.Marshal(letterOf(r, now))
+		if err == nil {
+			err = d.append(ctx, append(line, '\n'), now)
+		}
+		if err != nil {
+			d.count.deadLettersLost(ctx, "error", len(list)-i)
+			d.logger.Error("Cannot write dead letters", zap.String("directory", d.directory), zap.Error(err))
+			d.finish()
+			return
+		}
+		d.count.deadLetters(ctx, 1)
 	}
-	d.count.deadLetters(ctx, len(list))
+	if now.Sub(d.synced) >= deadLetterSync {
+		d.synced = now
+		if err := d.file.Sync(); err != nil {
+			d.logger.Error("Cannot sync dead letters", zap.String("file", d.file.Name()), zap.Error(err))
+		}
+	}
 }
 
 func letterOf(r refusal, now time.Time) deadLetter {
@@ -118,31 +124,39 @@ func letterOf(r refusal, now time.Time) deadLetter {
 	return l
 }
 
-func (d *deadLetters) append(ctx context.Context, text []byte, lines int, now time.Time) error {
+// append adds one line, in a new file if the current one has its share.
+func (d *deadLetters) append(ctx context.Context, line []byte, now time.Time) error {
 	share := d.most / deadLetterFiles
-	if d.file != nil && d.size+int64(len(text)) > share {
+	if d.file != nil && d.size+int64(len(line)) > share {
 		d.finish()
 	}
 	if d.file == nil {
-		d.makeRoom(ctx, max(share, int64(len(text))))
-		name := d.prefix + now.UTC().Format("20060102T150405.000000000Z") + deadLetterSuffix
-		file, err := os.OpenFile(filepath.Join(d.directory, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
+		d.makeRoom(ctx, max(share, int64(len(line))))
+		file, err := d.create(now)
 		if err != nil {
 			return err
 		}
 		d.file, d.size, d.lines, d.synced = file, 0, 0, now
 	}
-	n, err := d.file.Write(text)
+	n, err := d.file.Write(line)
 	d.size += int64(n)
-	if err != nil {
-		return err
+	if err == nil {
+		d.lines++
 	}
-	d.lines += lines
-	if now.Sub(d.synced) >= deadLetterSync {
-		d.synced = now
-		return d.file.Sync()
+	return err
+}
+
+// create opens a file that is named for the time.
+func (d *deadLetters) create(now time.Time) (file *os.File, err error) {
+	for range 1000 { // where the clock is coarse, the name may be taken
+		name := d.prefix + now.UTC().Format("20060102T150405.000000000Z") + deadLetterSuffix
+		file, err = os.OpenFile(filepath.Join(d.directory, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
+		if !errors.Is(err, fs.ErrExist) {
+			break
+		}
+		now = now.Add(1)
 	}
-	return nil
+	return file, err
 }
 
 // finish closes the current file.

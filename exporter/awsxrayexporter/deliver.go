@@ -181,11 +181,11 @@ func (s *sender) attempt(ctx context.Context, parts []segment.Part) (list []unpr
 		return nil, awsclient.Classify(nil, err)
 	}
 	list, f = s.post(ctx, parts)
-	switch f.Kind {
-	case awsclient.None:
-		s.limiter.release(era, accepted)
-	case awsclient.Throttle:
+	switch {
+	case f.Kind == awsclient.Throttle, anyThrottled(list):
 		s.limiter.release(era, throttled)
+	case f.Kind == awsclient.None:
+		s.limiter.release(era, accepted)
 	default:
 		s.limiter.release(era, neutral)
 	}

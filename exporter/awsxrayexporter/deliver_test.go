@@ -111,10 +111,10 @@ func TestEveryDocumentIsDelivered(t *testing.T) {
 				assert.EqualValues(t, len(want), f.sum(t, "documents_sent"))
 				assert.Zero(t, f.sum(t, "documents_dropped"))
 				assert.Zero(t, f.sum(t, "requests_in_flight"))
-				for _, c := range f.xray.calls {
+				for _, c := range f.xray.requests() {
 					assert.LessOrEqual(t, len(c.ids), maxDocuments)
 				}
-				assert.LessOrEqual(t, f.xray.peak, defaultWorkers)
+				assert.LessOrEqual(t, f.xray.mostAtOnce(), defaultWorkers)
 			})
 		})
 	}
@@ -131,7 +131,7 @@ func TestRequestsInFlightFollowThrottling(t *testing.T) {
 		f.xray.set(slow)
 		require.NoError(t, f.accept(t.Context(), documents(0, 50*50)))
 		time.Sleep(time.Second)
-		assert.Equal(t, 8, f.xray.peak)
+		assert.Equal(t, 8, f.xray.mostAtOnce())
 
 		f.xray.set(func(context.Context, int, call) ([]unprocessed, error) {
 			time.Sleep(100 * time.Millisecond)
@@ -178,9 +178,9 @@ func TestUnprocessedDocuments(t *testing.T) {
 		time.Sleep(time.Hour)
 		require.NoError(t, f.Shutdown(context.Background()))
 
-		assert.Equal(t, []string{id(5), id(7)}, f.xray.calls[1].ids, "those that may succeed go again, alone")
-		assert.Equal(t, []string{id(5)}, f.xray.calls[2].ids)
-		assert.Len(t, f.xray.calls, hopelessReplies)
+		assert.Equal(t, []string{id(5), id(7)}, f.xray.requests()[1].ids, "those that may succeed go again, alone")
+		assert.Equal(t, []string{id(5)}, f.xray.requests()[2].ids)
+		assert.Len(t, f.xray.requests(), hopelessReplies)
 		assert.EqualValues(t, 1, f.sum(t, "documents_unprocessed", "code", "InvalidTraceId"))
 		assert.EqualValues(t, 10, f.sum(t, "documents_unprocessed", "code", "InternalFailure"))
 		assert.EqualValues(t, 1, f.sum(t, "documents_unprocessed", "code", "MissingId"))
@@ -247,7 +247,7 @@ func TestPoison(t *testing.T) {
 				f.xray.requireTaken(t, want)
 				assert.EqualValues(t, 2, f.sum(t, "documents_dropped", "reason", "refused"))
 				if !test.others {
-					assert.LessOrEqual(t, len(f.xray.calls), 25)
+					assert.LessOrEqual(t, len(f.xray.requests()), 25)
 				}
 			})
 		})
@@ -265,7 +265,7 @@ func TestDivisionIsBounded(t *testing.T) {
 		require.NoError(t, f.accept(t.Context(), documents(0, 50)))
 		time.Sleep(time.Minute)
 		require.NoError(t, f.Shutdown(context.Background()))
-		assert.LessOrEqual(t, len(f.xray.calls), 1+2*maxDivisions)
+		assert.LessOrEqual(t, len(f.xray.requests()), 1+2*maxDivisions)
 		assert.EqualValues(t, 50, f.sum(t, "documents_dropped", "reason", "refused"))
 	})
 }
@@ -360,7 +360,7 @@ func TestGivingUp(t *testing.T) {
 			require.NoError(t, f.accept(t.Context(), documents(0, 10)))
 			time.Sleep(time.Minute)
 			assert.EqualValues(t, 10, f.sum(t, "documents_dropped", "reason", "not_retried"))
-			assert.Len(t, f.xray.calls, 1)
+			assert.Len(t, f.xray.requests(), 1)
 			require.NoError(t, f.Shutdown(context.Background()))
 		})
 	})
@@ -400,6 +400,7 @@ func TestMaxSegmentsPerSecond(t *testing.T) {
 		})
 		require.NoError(t, f.accept(t.Context(), documents(0, 1100)))
 		time.Sleep(time.Minute)
+		synctest.Wait() // orders the reads below after what the sender did
 		assert.InDelta(t, 10, last.Sub(began).Seconds(), 0.6) // 100 at once, then 100 a second
 		require.NoError(t, f.Shutdown(context.Background()))
 		assert.EqualValues(t, 1100, f.sum(t, "documents_sent"))
@@ -414,10 +415,10 @@ func TestRequestsAreFull(t *testing.T) {
 			require.NoError(t, f.accept(t.Context(), documents(i, 1)))
 		}
 		synctest.Wait()
-		assert.Len(t, f.xray.calls, 4)
+		assert.Len(t, f.xray.requests(), 4)
 		require.NoError(t, f.accept(t.Context(), documents(1000, 1)))
 		time.Sleep(time.Second)
-		assert.Len(t, f.xray.calls, 5, "a lone document waits for a moment only")
+		assert.Len(t, f.xray.requests(), 5, "a lone document waits for a moment only")
 		require.NoError(t, f.Shutdown(context.Background()))
 	})
 }

@@ -112,6 +112,7 @@ func newTracesExporter(set exporter.Settings, cfg *Config, connect connector) (*
 			IndexedAttributes:  cfg.IndexedAttributes,
 			IndexAllAttributes: cfg.IndexAllAttributes,
 			LogGroups:          cfg.LogGroupNames,
+			ValidateTimestamp:  !metadata.ExporterAwsxraySkiptimestampvalidationFeatureGate.IsEnabled(),
 		}),
 		sender:  s,
 		count:   count,

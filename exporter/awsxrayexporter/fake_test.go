@@ -149,6 +149,26 @@ func (f *fakeXRay) set(a answer) {
 	f.answer = a
 }
 
+// requests returns the requests so far, and reports the telemetry records.
+func (f *fakeXRay) requests() []call {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.calls
+}
+
+func (f *fakeXRay) reports() []json.RawMessage {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.records
+}
+
+// mostAtOnce returns how many requests were answered at the same time.
+func (f *fakeXRay) mostAtOnce() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.peak
+}
+
 // requireTaken checks that X-Ray has exactly these documents, each once.
 func (f *fakeXRay) requireTaken(t testing.TB, want []segment.Part) {
 	t.Helper()

@@ -19,8 +19,13 @@ type health struct {
 	mu      sync.Mutex
 	host    component.Host
 	since   time.Time // of the trouble; zero while all is well
-	trouble string
+	trouble string    // its kind
+	told    time.Time // when trouble was reported last
 }
+
+// healthInterval is how often trouble is reported at most. Where every second
+// request fails, each would be a change otherwise.
+const healthInterval = 10 * time.Second
 
 func (h *health) start(host component.Host) {
 	h.mu.Lock()
@@ -53,15 +58,16 @@ func (h *health) full(err error) {
 	h.fail("queue", err)
 }
 
-// fail reports trouble of a kind once. The caller holds mu.
+// fail reports trouble of another kind than before. The caller holds mu.
 func (h *health) fail(kind string, err error) {
-	if h.trouble == kind {
+	now := time.Now()
+	if h.trouble == kind || !h.told.IsZero() && now.Sub(h.told) < healthInterval {
 		return
 	}
 	if h.since.IsZero() {
-		h.since = time.Now()
+		h.since = now
 	}
-	h.trouble = kind
+	h.trouble, h.told = kind, now
 	h.logger.Warn("X-Ray does not accept documents now; they wait in the queue", zap.Error(err))
 	componentstatus.ReportStatus(h.host, componentstatus.NewRecoverableErrorEvent(err))
 }

@@ -70,7 +70,7 @@ func TestLimitsFirst(t *testing.T) {
 // trace that fits is torn unless it came torn.
 func TestMergeSplitProperties(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	for range 3000 {
+	for range 1000 {
 		next := 0
 		some := func(most int) []segment.Part {
 			var parts []segment.Part
@@ -153,6 +153,21 @@ func TestPortionOnDisk(t *testing.T) {
 		_, err := unmarshalPortion(in)
 		assert.ErrorIs(t, err, errPortion, name)
 	}
+}
+
+func TestDamagedItemIsCounted(t *testing.T) {
+	f := newFixture(t, nil)
+	e := encoding{damaged: func() { f.count.dropped(t.Context(), reasonUnreadable, 1) }}
+	text, err := e.Marshal(t.Context(), newPortion(documents(0, 2)))
+	require.NoError(t, err)
+	_, r, err := e.Unmarshal(text)
+	require.NoError(t, err)
+	assert.Equal(t, 2, r.ItemsCount())
+	_, _, err = e.Unmarshal(text[:20])
+	require.ErrorIs(t, err, errPortion)
+	assert.EqualValues(t, 1, f.sum(t, "documents_dropped", "reason", "unreadable"))
+	require.NoError(t, f.Shutdown(t.Context()), "an exporter that was never started stops as well")
+	require.NoError(t, f.Shutdown(t.Context()), "and twice")
 }
 
 func FuzzPortion(f *testing.F) {

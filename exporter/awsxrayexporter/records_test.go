@@ -28,7 +28,7 @@ func TestTelemetryRecords(t *testing.T) {
 			c.SendingQueue.Get().QueueSize = 100 << 10
 		}).start(t)
 		time.Sleep(5 * time.Minute)
-		assert.Empty(t, f.xray.records, "nothing to say")
+		assert.Empty(t, f.xray.reports(), "nothing to say")
 
 		parts := documents(0, 100)
 		f.xray.set(func(_ context.Context, n int, c call) ([]unprocessed, error) {
@@ -46,13 +46,13 @@ func TestTelemetryRecords(t *testing.T) {
 		})
 		require.NoError(t, f.accept(t.Context(), parts))
 		time.Sleep(66 * time.Second)
-		require.Len(t, f.xray.records, 1)
+		require.Len(t, f.xray.reports(), 1)
 		require.NoError(t, f.accept(t.Context(), documents(500, 1)))
 		require.NoError(t, f.Shutdown(context.Background()))
-		require.Len(t, f.xray.records, 2, "the last report comes at shutdown")
+		require.Len(t, f.xray.reports(), 2, "the last report comes at shutdown")
 
 		var got sentRecords
-		require.NoError(t, json.Unmarshal(f.xray.records[0], &got))
+		require.NoError(t, json.Unmarshal(f.xray.reports()[0], &got))
 		require.NotNil(t, got.Hostname)
 		assert.Empty(t, *got.Hostname+*got.EC2InstanceId+*got.ResourceARN)
 		require.Len(t, got.TelemetryRecords, 1)

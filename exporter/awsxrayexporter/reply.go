@@ -109,3 +109,14 @@ func maySucceed(code string) (again, throttled bool) {
 	}
 	return false, false
 }
+
+// anyThrottled tells whether X-Ray took fewer documents than it got because
+// there were too many.
+func anyThrottled(list []unprocessed) bool {
+	for _, u := range list {
+		if _, throttled := maySucceed(u.Code); throttled {
+			return true
+		}
+	}
+	return false
+}

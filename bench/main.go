@@ -26,7 +26,7 @@ import (
 )
 
 // errOverBudget ends the program with a status that scripts can test.
-var errOverBudget = errors.New("a row is over its budget")
+var errOverBudget = errors.New("a row is over its budget, or could not be measured")
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -55,7 +55,7 @@ func TestReport(t *testing.T) {
 		{name: "span", item: "span", rate: 1000, must: 8, aim: 4, beyondNop: true},
 	}
 	run := func(name, side string, round int, p pipeline, rate, cpu, lost float64) result {
-		return result{Row: name, Side: side, Round: round, Pipeline: p, Rate: rate, CPU: cpu, Sent: 2000, Lost: lost, PeakMB: 50}
+		return result{Row: name, Side: side, Round: round, Pipeline: p, Rate: rate, CPU: cpu, Sent: 2000, Lost: lost, PeakMB: 50, IdleMB: 10}
 	}
 	ok, table := report(rows, []result{
 		run("cheap", "ours", 1, toXRay, 1000, 50, 0), run("cheap", "peer", 1, toXRay, 1000, 300, 0),
@@ -63,6 +63,7 @@ func TestReport(t *testing.T) {
 		run("cheap", "ours", 3, toXRay, 1000, 60, 0), run("cheap", "peer", 3, toXRay, 1000, 290, 0),
 		run("dear", "ours", 1, toXRay, 1000, 81, 0),
 		run("starved", "ours", 1, toXRay, 500, 50, 0),
+		run("span", "ours", 2, toNop, 500, 3, 0), run("span", "ours", 2, toXRay, 1000, 90, 0),
 		run("loss", "ours", 1, toXRay, 1000, 50, 0), run("loss", "peer", 1, toXRay, 1000, 50, 500),
 		run("hope", "ours", 1, toXRay, 2000, 50, 20),
 		run("span", "ours", 1, toNop, 1000, 3, 0), run("span", "ours", 1, toXRay, 1000, 9, 0),
@@ -73,6 +74,10 @@ func TestReport(t *testing.T) {
 
 	ok, _ = report(rows[:1], []result{run("cheap", "ours", 1, toXRay, 1000, 50, 0)})
 	assert.True(t, ok)
+	ok, _ = report(rows[:1], []result{run("cheap", "ours", 1, toXRay, 1000, 50, 0), run("cheap", "ours", 2, toXRay, 500, 90, 0)})
+	assert.True(t, ok, "a starved round does not count")
+	ok, _ = report(rows[:1], []result{run("cheap", "ours", 1, toXRay, 500, 50, 0)})
+	assert.False(t, ok, "a row that was not measured does not pass")
 	ok, _ = report(rows[:1], []result{run("cheap", "ours", 1, toXRay, 1000, 50, 1)})
 	assert.False(t, ok, "a loss fails any row")
 }

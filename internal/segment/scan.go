@@ -14,7 +14,9 @@ type scanner struct {
 	doc string
 	pos int
 	err *Error
-	buf []byte // for strings with escapes
+
+	wide bool   // white space other than blanks was seen
+	buf  []byte // for strings with escapes
 }
 
 func (s *scanner) reset(doc string) {
@@ -53,7 +55,9 @@ func (s *scanner) peek() byte {
 func (s *scanner) peekPastSpace() byte {
 	for ; s.pos < len(s.doc); s.pos++ {
 		switch c := s.doc[s.pos]; c {
-		case ' ', '\n', '\t', '\r':
+		case ' ':
+		case '\n', '\t', '\r':
+			s.wide = true
 		default:
 			return c
 		}
@@ -96,15 +100,19 @@ func special(x uint64) uint64 {
 	return ((quote-eachByte)&^quote | (slash-eachByte)&^slash | (x-eachByte*' ')&^x) & highBits
 }
 
+// word returns the first eight bytes of s.
+func word[T string | []byte](s T) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
 // plainPrefix returns how many bytes of s come before the first quote,
 // backslash or control character.
 func plainPrefix[T string | []byte](s T) int {
 	i := 0
 	for ; i+8 <= len(s); i += 8 {
-		b := s[i : i+8]
-		x := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
-			uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
-		hit := special(x)
+		hit := special(word(s[i:]))
 		if hit != 0 {
 			return i + bits.TrailingZeros64(hit)>>3
 		}
@@ -171,7 +179,18 @@ func (s *scanner) skipEscape() bool {
 // text reads a string, which must start here. Without escapes the result is a
 // part of the document.
 func (s *scanner) text() string {
+	// The common case: no escapes, and not at the end of the document.
 	start := s.pos + 1
+	for i := start; i+8 <= len(s.doc); i += 8 {
+		if hit := special(word(s.doc[i:])); hit != 0 {
+			i += bits.TrailingZeros64(hit) >> 3
+			if s.doc[i] != '"' {
+				break
+			}
+			s.pos = i + 1
+			return s.doc[start:i]
+		}
+	}
 	escaped := s.skipString()
 	if s.err != nil {
 		return ""
@@ -289,17 +308,17 @@ func (s *scanner) isNumber() bool {
 // raw reads a value of any kind and returns its text. White space other than
 // blanks is taken out, so that the text is one line.
 func (s *scanner) raw() string {
-	c := s.peek()
+	s.peek()
 	start := s.pos
+	s.wide = false
 	s.skip(0)
 	if s.err != nil {
 		return ""
 	}
-	v := s.doc[start:s.pos]
-	if c == '{' || c == '[' {
-		return oneLine(v)
+	if s.wide {
+		return oneLine(s.doc[start:s.pos])
 	}
-	return v
+	return s.doc[start:s.pos]
 }
 
 // skip moves past a value of any kind at this depth.
@@ -360,9 +379,6 @@ func (s *scanner) skipInside(depth int, closing byte) {
 
 // oneLine returns valid JSON without its line breaks and tabs.
 func oneLine(v string) string {
-	if !strings.ContainsAny(v, "\n\r\t") {
-		return v
-	}
 	// Strings cannot hold these bytes, so all of them are white space. What
 	// surrounds them is mostly indentation and goes as well.
 	out := make([]byte, 0, len(v))

@@ -11,6 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// MaxBatch is how many datagrams one read returns at most. Buffers that were
+// never filled cost address space, not memory.
+const MaxBatch = 32
+
 // ReusePortSupported says whether Options.ReusePort spreads load here.
 const ReusePortSupported = true
 

@@ -10,6 +10,9 @@ import (
 	"time"
 )
 
+// MaxBatch is how many datagrams one read returns at most.
+const MaxBatch = 1
+
 // ReusePortSupported says whether Options.ReusePort spreads load here.
 const ReusePortSupported = false
 

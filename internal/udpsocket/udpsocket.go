@@ -13,15 +13,9 @@ import (
 	"time"
 )
 
-const (
-	// MaxDatagramBytes is the size of each read buffer. UDP carries at most
-	// 65,527 payload bytes, so no datagram is ever cut.
-	MaxDatagramBytes = 64 * 1024
-
-	// MaxBatch is how many datagrams one read returns at most. Buffers that
-	// were never filled cost address space, not memory.
-	MaxBatch = 32
-)
+// MaxDatagramBytes is the size of each read buffer. UDP carries at most
+// 65,527 payload bytes, so no datagram is ever cut.
+const MaxDatagramBytes = 64 * 1024
 
 // ErrInterrupted is what Read returns after Interrupt.
 var ErrInterrupted = errors.New("read interrupted")

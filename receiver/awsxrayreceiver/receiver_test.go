@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -299,4 +300,13 @@ func TestConsumersMayChangeSpans(t *testing.T) {
 	datagrams, _ := numbered(50)
 	f.send(t, datagrams...)
 	f.eventually(t, "documents_accepted", map[string]int64{"": 50})
+}
+
+func TestLinger(t *testing.T) {
+	for buffer, want := range map[int]time.Duration{
+		0: 250 * time.Microsecond, 208 << 10: 253906 * time.Nanosecond, 2 << 20: 2500 * time.Microsecond,
+		4 << 20: 5 * time.Millisecond, 1 << 30: 5 * time.Millisecond,
+	} {
+		assert.Equal(t, want, lingerFor(buffer), buffer)
+	}
 }

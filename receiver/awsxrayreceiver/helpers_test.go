@@ -70,6 +70,12 @@ func (h *statusHost) statuses() []componentstatus.Status {
 	return all
 }
 
+func (h *statusHost) err(i int) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.events[i].Err()
+}
+
 // testConfig listens on free ports of the loopback address, without the sampling API.
 func testConfig(change func(*Config)) *Config {
 	return changed(func(c *Config) {

@@ -64,6 +64,7 @@ func (rd *reader) run() {
 			return
 		case err != nil:
 			rd.r.logger.Error("Cannot read from the socket; trying again", zap.Error(err), zap.Duration("next_try_in", wait))
+			rd.r.status.loss(troubleSocket, err)
 			time.Sleep(wait)
 			wait = min(2*wait, maxReadWait)
 			continue
@@ -122,6 +123,7 @@ func (rd *reader) countDrops() {
 	fresh := total - rd.drops // modulo 2^32
 	rd.drops = total
 	rd.r.counters.dropped(reasonKernel, int64(fresh))
+	rd.r.status.loss(troubleKernel, errKernelDrops)
 	rd.dropsLost += uint64(fresh)
 	if now := time.Now(); !now.Before(rd.nextLog) {
 		rd.nextLog = now.Add(refusedLogEvery)

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/receiver"
@@ -66,8 +65,9 @@ type xrayReceiver struct {
 	working  sync.WaitGroup
 	cancel   context.CancelFunc // ends what waits for the pipeline
 
+	status status
+
 	mu      sync.Mutex
-	hosts   []component.Host // one for each pipeline
 	nextLog time.Time
 }
 
@@ -106,9 +106,7 @@ func newReceiver(cfg *Config, set receiver.Settings) (*xrayReceiver, error) {
 
 // Start implements component.Component. It is called once for each pipeline.
 func (r *xrayReceiver) Start(ctx context.Context, host component.Host) error {
-	r.mu.Lock()
-	r.hosts = append(r.hosts, host)
-	r.mu.Unlock()
+	r.status.addHost(host)
 	r.startOnce.Do(func() { r.startErr = r.start(ctx) })
 	return r.startErr
 }
@@ -126,7 +124,7 @@ func (r *xrayReceiver) start(ctx context.Context) error {
 			logger:    r.logger,
 			telemetry: r.telemetry,
 			userAgent: r.userAgent,
-			report:    r.report,
+			status:    &r.status,
 		}
 		if err := r.sampling.start(ctx); err != nil {
 			r.sampling = nil
@@ -220,6 +218,7 @@ func (r *xrayReceiver) Shutdown(ctx context.Context) error {
 func (r *xrayReceiver) shutdown(ctx context.Context) error {
 	defer r.telemetry.Shutdown()
 	defer r.forget()
+	r.status.end()
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.ShutdownTimeout)
 	defer cancel()
 
@@ -274,15 +273,6 @@ func (r *xrayReceiver) finishWork(ctx context.Context) error {
 	}
 }
 
-// report tells every pipeline's host how the receiver is.
-func (r *xrayReceiver) report(event *componentstatus.Event) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, host := range r.hosts {
-		componentstatus.ReportStatus(host, event)
-	}
-}
-
 // reject counts a datagram that holds nothing usable, and now and then logs it.
 func (r *xrayReceiver) reject(reason, words, text string, err error) {
 	r.counters.rejected(reason, 1)
@@ -294,6 +284,7 @@ func (r *xrayReceiver) enqueue(datagrams []string) {
 	r.counters.received(int64(len(datagrams)))
 	if dropped := r.queue.push(datagrams); dropped > 0 {
 		r.counters.dropped(reasonQueueFull, int64(dropped))
+		r.status.loss(troubleQueue, errQueueFull)
 		if r.mayLog() {
 			r.logger.Warn("Segment buffer is full. Dropping oldest segment document.", zap.Int("queue_bytes", r.cfg.QueueBytes))
 		}
@@ -307,6 +298,7 @@ func (r *xrayReceiver) logRefused(err error) {
 }
 
 func (r *xrayReceiver) logLost(err error) {
+	r.status.loss(troublePipeline, err)
 	if r.mayLog() {
 		r.logger.Error("The pipeline refused data for good; it is lost", zap.Error(err))
 	}

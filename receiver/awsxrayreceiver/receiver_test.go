@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -160,6 +161,7 @@ func TestSlowPipelineNeverBlocksTheReader(t *testing.T) {
 	}, patience, soon)
 	assert.Equal(t, 1, f.spanNames()["newest"])
 	assert.Greater(t, f.sum(t, "datagrams_dropped")["queue_full"], int64(100))
+	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError}, f.host.statuses())
 	assert.Positive(t, f.logs.FilterMessage("Segment buffer is full. Dropping oldest segment document.").Len())
 }
 

@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
@@ -46,7 +45,7 @@ type samplingServer struct {
 	logger    *zap.Logger
 	telemetry *metadata.TelemetryBuilder
 	userAgent string
-	report    func(*componentstatus.Event)
+	status    *status
 
 	listener net.Listener
 	server   *http.Server
@@ -91,7 +90,7 @@ func (s *samplingServer) start(ctx context.Context) error {
 	s.cancel = cancel
 	s.running.Go(func() {
 		if err := s.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			s.report(componentstatus.NewFatalErrorEvent(err))
+			s.status.fatal(err)
 		}
 	})
 	s.running.Go(func() { s.resolve(background) })
@@ -105,7 +104,6 @@ func (s *samplingServer) resolve(ctx context.Context) {
 	if service == "" {
 		service = "xray"
 	}
-	failed := false
 	for wait := firstResolveWait; ; wait = min(2*wait, maxResolveWait) {
 		client, err := awsclient.New(ctx, awsclient.Options{
 			Service:      service,
@@ -120,9 +118,7 @@ func (s *samplingServer) resolve(ctx context.Context) {
 		s.upstream.Store(&upstreamState{client: client, err: err})
 		if err == nil {
 			s.logger.Info("Sampling API asks X-Ray", zap.String("url", client.URL()), zap.String("region", client.Region()))
-			if failed {
-				s.report(componentstatus.NewEvent(componentstatus.StatusOK))
-			}
+			s.status.clear(troubleSampling)
 			return
 		}
 		if ctx.Err() != nil {
@@ -130,8 +126,7 @@ func (s *samplingServer) resolve(ctx context.Context) {
 		}
 		s.logger.Error("Sampling API cannot ask X-Ray; SDKs fall back to their local rules, segments are received all the same",
 			zap.Error(err), zap.Duration("next_try_in", wait))
-		s.report(componentstatus.NewRecoverableErrorEvent(err))
-		failed = true
+		s.status.trouble(troubleSampling, err)
 		select {
 		case <-ctx.Done():
 			return

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -32,15 +33,16 @@ type side struct {
 
 // collector is a running collector process.
 type collector struct {
-	cmd   *exec.Cmd
-	ports ports
-	tail  []string
-	done  chan struct{} // closed when the log has ended
+	cmd  *exec.Cmd
+	done chan struct{} // closed when the log has ended
+
+	mu   sync.Mutex
+	tail []string // of the log
 }
 
 // startCollector starts the binary with this configuration and returns when it
 // is ready. The process ends with ctx at the latest.
-func startCollector(ctx context.Context, binary, config string, p ports) (*collector, error) {
+func startCollector(ctx context.Context, binary, config string) (*collector, error) {
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		return nil, err
@@ -51,7 +53,7 @@ func startCollector(ctx context.Context, binary, config string, p ports) (*colle
 		return nil, err
 	}
 
-	c := &collector{ports: p, done: make(chan struct{})}
+	c := &collector{done: make(chan struct{})}
 	c.cmd = exec.CommandContext(ctx, binary, "--config", path)
 	c.cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + dir,
@@ -83,7 +85,7 @@ func startCollector(ctx context.Context, binary, config string, p ports) (*colle
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
-	return nil, fmt.Errorf("start %s: %w", binary, errors.Join(err, c.stop(), errors.New(strings.Join(c.tail, "\n"))))
+	return nil, fmt.Errorf("start %s: %w", binary, errors.Join(err, c.stop(), errors.New(c.log())))
 }
 
 // follow reads the log to its end, so that the child never blocks on it.
@@ -98,15 +100,28 @@ func (c *collector) follow(log io.Reader, ready chan<- struct{}) {
 			close(ready)
 		}
 		if len(line) > 0 {
-			c.tail = append(c.tail, strings.TrimSpace(string(line[:min(len(line), 400)])))
-			if len(c.tail) > logTail {
-				c.tail = c.tail[1:]
-			}
+			c.keep(strings.TrimSpace(string(line[:min(len(line), 400)])))
 		}
 		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 			return
 		}
 	}
+}
+
+func (c *collector) keep(line string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tail = append(c.tail, line)
+	if len(c.tail) > logTail {
+		c.tail = c.tail[1:]
+	}
+}
+
+// log returns the last lines of the log.
+func (c *collector) log() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return strings.Join(c.tail, "\n")
 }
 
 // stop ends the process with SIGTERM, after stopTimeout with SIGKILL.

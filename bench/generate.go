@@ -124,9 +124,11 @@ type pacer struct {
 	sent  int64
 }
 
+// newPacer returns one to which the first batch is due at once.
 func newPacer(rate float64, batch int, now time.Time) *pacer {
-	p := &pacer{rate: rate, begin: now}
+	p := &pacer{rate: rate}
 	p.most = max(maxBurst, p.span(int64(2*batch)))
+	p.begin = now.Add(-p.span(int64(batch)) - time.Microsecond) // a little more, as span rounds down
 	return p
 }
 

@@ -72,9 +72,9 @@ func TestSpanRequest(t *testing.T) {
 func TestPacer(t *testing.T) {
 	begin := time.Unix(100, 0)
 	p := newPacer(2000, 1, begin)
-	assert.Zero(t, p.due(begin))
-	assert.Equal(t, 4, p.due(begin.Add(2*time.Millisecond)))
-	p.sent = 4
+	assert.Equal(t, 1, p.due(begin))
+	assert.Equal(t, 5, p.due(begin.Add(2*time.Millisecond)))
+	p.sent = 5
 	assert.Zero(t, p.due(begin.Add(2*time.Millisecond)))
 	// Asleep for a second: only a burst is due, then the old rate holds.
 	assert.Equal(t, 10, p.due(begin.Add(time.Second)))
@@ -82,6 +82,8 @@ func TestPacer(t *testing.T) {
 	assert.Equal(t, 2, p.due(begin.Add(time.Second+time.Millisecond)))
 	// A request larger than a burst can become due.
 	p = newPacer(1000, 100, begin)
+	assert.Equal(t, 100, p.due(begin))
+	p.sent = 100
 	assert.Equal(t, 100, p.due(begin.Add(100*time.Millisecond)))
 }
 

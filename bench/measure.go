@@ -3,16 +3,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -86,7 +79,7 @@ func (m measurement) run(ctx context.Context) (res result, err error) {
 	if err != nil {
 		return res, err
 	}
-	c, err := startCollector(ctx, m.side.binary, config, p)
+	c, err := startCollector(ctx, m.side.binary, config)
 	if err != nil {
 		return res, err
 	}
@@ -96,7 +89,7 @@ func (m measurement) run(ctx context.Context) (res result, err error) {
 		case err == nil:
 			err = stopErr
 		case stopErr != nil: // why the load went wrong
-			err = errors.Join(err, stopErr, errors.New(strings.Join(c.tail, "\n")))
+			err = errors.Join(err, stopErr, errors.New(c.log()))
 		}
 	}()
 	pid := c.cmd.Process.Pid
@@ -140,7 +133,7 @@ func (m measurement) run(ctx context.Context) (res result, err error) {
 		res.Surplus = sink.surplus(g.perTrace)
 		items := float64(a.Entities-res.Surplus) / float64(g.perItem)
 		if items == 0 {
-			return res, fmt.Errorf("nothing arrived; the collector's log ends with\n%s", strings.Join(c.tail, "\n"))
+			return res, fmt.Errorf("nothing arrived; the collector's log ends with\n%s", c.log())
 		}
 		res.Lost = float64(res.Sent) - items
 		res.BytesOut = float64(a.Bytes) / items
@@ -148,8 +141,10 @@ func (m measurement) run(ctx context.Context) (res result, err error) {
 		res.Requests = float64(a.Requests) / items
 		arrivedShare = items / float64(res.Sent)
 	}
-	// What was lost did not cost a delivery: charge the rest with all of it.
-	res.CPU = float64(cpu.Nanoseconds()) / 1e3 / (float64(sent) * arrivedShare)
+	if sent > 0 { // else the machine was too busy, and Rate says so
+		// What was lost did not cost a delivery: charge the rest with all of it.
+		res.CPU = float64(cpu.Nanoseconds()) / 1e3 / (float64(sent) * arrivedShare)
+	}
 
 	peak, err := processMemory(pid)
 	if err != nil {
@@ -184,9 +179,6 @@ func (m measurement) observe(ctx context.Context, pid int, g *generator) (cpu ti
 		return 0, 0, 0, err
 	}
 	took, sent = time.Since(begin), g.sent.Load()-sentBefore
-	if sent == 0 {
-		return 0, 0, 0, fmt.Errorf("nothing was sent in the window of %v", m.window)
-	}
 	return after - before, sent, took, nil
 }
 
@@ -217,99 +209,6 @@ func wait(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// lossWords are in the names of counters that count what is not delivered.
-var lossWords = []string{"drop", "reject", "refus", "fail", "unprocessed", "lost", "cut"}
-
-// ownLosses reads the collector's metrics page.
-func ownLosses(ctx context.Context, port int) (map[string]float64, error) {
-	body, err := get(ctx, "http://"+loopback(port)+"/metrics")
-	if err != nil {
-		return nil, err
-	}
-	defer body.Close()
-	losses := map[string]float64{}
-	lines := bufio.NewScanner(body)
-	for lines.Scan() {
-		if name, v, ok := parseLoss(lines.Text()); ok {
-			losses[name] += v
-		}
-	}
-	return losses, lines.Err()
-}
-
-// parseLoss reads one line of the Prometheus text format, without the labels
-// that name the instance.
-func parseLoss(line string) (name string, value float64, ok bool) {
-	i := strings.LastIndexByte(line, ' ')
-	if strings.HasPrefix(line, "#") || i < 0 {
-		return "", 0, false
-	}
-	name, labels, _ := strings.Cut(line[:i], "{")
-	for _, w := range lossWords {
-		ok = ok || strings.Contains(name, w)
-	}
-	value, err := strconv.ParseFloat(line[i+1:], 64)
-	if !ok || err != nil || value == 0 || strings.HasSuffix(name, "_bucket") {
-		return "", 0, false
-	}
-	for label := range strings.SplitSeq(strings.TrimSuffix(labels, "}"), ",") {
-		if key, v, _ := strings.Cut(label, "="); key == "reason" || key == "code" {
-			name += " " + strings.Trim(v, `"`)
-		}
-	}
-	return name, value, true
-}
-
-func get(ctx context.Context, url string) (io.ReadCloser, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode != http.StatusOK {
-		resp.Body.Close()
-		return nil, fmt.Errorf("get %s: %s", url, resp.Status)
-	}
-	return resp.Body, nil
-}
-
-// startProfile records a CPU profile that begins with the load and ends with
-// the window, if profiles are wanted. The function it returns waits for it and
-// adds an allocation profile.
-func (m measurement) startProfile(ctx context.Context, port int) (finish func() error) {
-	if m.profiles == "" {
-		return func() error { return nil }
-	}
-	seconds := int((m.warmUp + m.window).Seconds())
-	done := make(chan error, 1)
-	go func() { done <- m.profile(ctx, port, "profile", fmt.Sprintf("?seconds=%d", max(1, seconds))) }()
-	return func() error {
-		return errors.Join(<-done, m.profile(ctx, port, "allocs", ""))
-	}
-}
-
-// profile stores one profile of the collector.
-func (m measurement) profile(ctx context.Context, port int, kind, query string) error {
-	body, err := get(ctx, "http://"+loopback(port)+"/debug/pprof/"+kind+query)
-	if err != nil {
-		return err
-	}
-	defer body.Close()
-	name := fmt.Sprintf("%s-%s-%s-%d.%s.pprof", m.row.name, m.pipeline, m.side.name, m.round, kind)
-	f, err := os.Create(filepath.Join(m.profiles, name))
-	if err != nil {
-		return err
-	}
-	if _, err := io.Copy(f, body); err != nil {
-		f.Close()
-		return err
-	}
-	return f.Close()
 }
 
 func megabytes(n int64) float64 { return float64(n) / (1 << 20) }

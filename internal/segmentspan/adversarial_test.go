@@ -157,11 +157,12 @@ func TestAdversarialSpanAttributes(t *testing.T) {
 			a := newAdversary()
 			res, ss := a.resource()
 			res.PutStr("service.name", "shop")
-			for i, kind := range allKinds {
-				for j, value := range strangeValues {
+			// Each value in three of the circumstances, each key in all.
+			for j, value := range strangeValues {
+				for i := range 3 {
 					span := a.span(ss)
-					span.SetKind(kind)
-					strangeCompany[(i+j)%len(strangeCompany)](span)
+					span.SetKind(allKinds[(3*j+i)%len(allKinds)])
+					strangeCompany[(j+2*i)%len(strangeCompany)](span)
 					value.set(span.Attributes().PutEmpty(name))
 				}
 			}
@@ -175,12 +176,11 @@ func TestAdversarialResourceAttributes(t *testing.T) {
 		name := keyNames[k]
 		t.Run(name, func(t *testing.T) {
 			a := newAdversary()
-			for i, platform := range []string{"", "aws_ec2", "aws_ecs", "aws_eks", "aws_elastic_beanstalk", "AWS_Lambda", "gcp_cloud_run"} {
-				for j, value := range strangeValues {
+			platforms := []string{"", "aws_ec2", "aws_ecs", "aws_eks", "aws_elastic_beanstalk", "AWS_Lambda", "gcp_cloud_run"}
+			for j, value := range strangeValues {
+				for i := range 2 {
 					res, ss := a.resource()
-					if platform != "" {
-						res.PutStr("cloud.platform", platform)
-					}
+					res.PutStr("cloud.platform", platforms[(2*j+i)%len(platforms)])
 					value.set(res.PutEmpty(name))
 					span := a.span(ss)
 					span.SetKind(allKinds[(i+j)%len(allKinds)])

@@ -270,12 +270,27 @@ func (l *layout) assignY() {
 			l.settle(l.layers[i])
 		}
 	}
-	top := 0.0
-	for i, p := range l.points {
-		top = min(top, p.y-l.gaps[i]/2)
+	l.compact()
+}
+
+// compact takes out the bands in which nothing stands, above all and between
+// parts that are not connected and drifted apart.
+func (l *layout) compact() {
+	order := make([]int, len(l.points))
+	for i := range order {
+		order[i] = i
 	}
-	for i := range l.points {
-		l.points[i].y -= top
+	top := func(i int) float64 { return l.points[i].y - l.gaps[i]/2 }
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(top(a), top(b)) })
+	end, up := 0.0, 0.0 // where what stands so far ends, and how far the next moves up
+	for n, i := range order {
+		t := top(i)
+		if n == 0 {
+			end, up = t, t
+		}
+		up += max(0, t-end)
+		end = max(end, t+l.gaps[i])
+		l.points[i].y -= up
 	}
 }
 

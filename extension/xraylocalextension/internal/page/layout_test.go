@@ -82,8 +82,12 @@ func TestPlaceAnyGraph(t *testing.T) {
 			}
 		}
 		require.Equal(t, len(l.points), placed)
+		top, bottom, room := math.Inf(1), 0.0, 0.0
 		for i, p := range l.points {
-			require.GreaterOrEqual(t, p.y, l.gaps[i]/2-1e-6)
+			top, bottom = min(top, p.y-l.gaps[i]/2), max(bottom, p.y+l.gaps[i]/2)
+			room += l.gaps[i]
 		}
+		require.InDelta(t, 0, top, 1e-6)
+		require.LessOrEqual(t, bottom, room+1e-6)
 	}
 }

@@ -2,6 +2,7 @@ package trace
 
 import (
 	"hash/fnv"
+	"slices"
 	"strings"
 
 	"github.com/tailwater-otel/tailwater/internal/segment"
@@ -85,28 +86,44 @@ const (
 	sqlType    = "Database::SQL"
 )
 
-// resource says how a call to one AWS service names what it called.
+// resource says how calls to one AWS service name what they call.
 type resource struct {
-	service string // in the type, as AWS spells it
-	kind    string // what follows in the type when the resource has a name
-	members []string
+	names   []string // of subsegments, in lower case
+	service string   // in the type, as AWS spells it
+	kind    string   // what follows in the type when the resource has a name
+	members []string // of the block "aws"
 }
 
-// resources are the AWS services whose calls name a resource, by the
-// subsegment's name in lower case.
-var resources = map[string]resource{
-	"dynamodb":       {"DynamoDB", "Table", []string{"table_name", "table_names"}},
-	"sqs":            {"SQS", "Queue", []string{"queue_url", "queue_name"}},
-	"sns":            {"SNS", "", []string{"topic_arn", "target_arn"}},
-	"s3":             {"S3", "Bucket", []string{"bucket_name", "bucket"}},
-	"lambda":         {"Lambda", "", []string{"function_name"}},
-	"kinesis":        {"Kinesis", "Stream", []string{"stream_name", "stream_arn"}},
-	"firehose":       {"Firehose", "DeliveryStream", []string{"delivery_stream_name"}},
-	"sfn":            {"StepFunctions", "StateMachine", []string{"state_machine_arn"}},
-	"stepfunctions":  {"StepFunctions", "StateMachine", []string{"state_machine_arn"}},
-	"secretsmanager": {"SecretsManager", "Secret", []string{"secret_id"}},
-	"events":         {"Events", "EventBus", []string{"event_bus_name"}},
-	"eventbridge":    {"Events", "EventBus", []string{"event_bus_name"}},
+// resources are the AWS services whose calls name a resource.
+var resources = []resource{
+	{[]string{"dynamodb"}, "DynamoDB", "Table", []string{"table_name", "table_names"}},
+	{[]string{"sqs"}, "SQS", "Queue", []string{"queue_url", "queue_name"}},
+	{[]string{"sns"}, "SNS", "", []string{"topic_arn", "target_arn"}},
+	{[]string{"s3"}, "S3", "Bucket", []string{"bucket_name", "bucket"}},
+	{[]string{"lambda"}, "Lambda", "", []string{"function_name"}},
+	{[]string{"kinesis"}, "Kinesis", "Stream", []string{"stream_name", "stream_arn"}},
+	{[]string{"firehose"}, "Firehose", "DeliveryStream", []string{"delivery_stream_name"}},
+	{[]string{"sfn", "stepfunctions"}, "StepFunctions", "StateMachine", []string{"state_machine_arn"}},
+	{[]string{"secretsmanager", "secrets manager"}, "SecretsManager", "Secret", []string{"secret_id"}},
+	{[]string{"events", "eventbridge"}, "Events", "EventBus", []string{"event_bus_name"}},
+}
+
+// resourceOf returns the AWS service that a call reaches and the name of the
+// resource there, which may be empty. A subsegment that does not bear the name
+// of a service is told by the kind of resource that it names.
+func resourceOf(call *segment.Segment) (r resource, name string, ok bool) {
+	service := strings.ToLower(call.Name)
+	for _, r := range resources {
+		if slices.Contains(r.names, service) {
+			return r, resourceName(call, r), true
+		}
+	}
+	for _, r := range resources {
+		if name := resourceName(call, r); name != "" {
+			return r, name, true
+		}
+	}
+	return resource{}, "", false
 }
 
 // calledType returns the X-Ray type of what a call reaches.
@@ -117,11 +134,11 @@ func calledType(call *segment.Segment) string {
 	if call.Namespace != "aws" {
 		return remoteType
 	}
-	r, ok := resources[strings.ToLower(call.Name)]
-	if !ok {
+	r, name, ok := resourceOf(call)
+	switch {
+	case !ok:
 		return "AWS::" + strings.ReplaceAll(call.Name, " ", "")
-	}
-	if r.kind == "" || resourceName(call, r) == "" {
+	case r.kind == "" || name == "":
 		return "AWS::" + r.service
 	}
 	return "AWS::" + r.service + "::" + r.kind
@@ -131,10 +148,8 @@ func calledType(call *segment.Segment) string {
 // names it, else the service.
 func CalledName(call *segment.Segment) string {
 	if call.Namespace == "aws" || strings.HasPrefix(call.Origin, "AWS::") {
-		if r, ok := resources[strings.ToLower(call.Name)]; ok {
-			if n := resourceName(call, r); n != "" {
-				return n
-			}
+		if _, name, ok := resourceOf(call); ok && name != "" {
+			return name
 		}
 	}
 	return call.Name

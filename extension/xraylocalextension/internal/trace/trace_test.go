@@ -30,6 +30,8 @@ func TestCalled(t *testing.T) {
 		{`"name":"S3","namespace":"aws","aws":{"bucket_name":7}`, "S3", "AWS::S3"},
 		{`"name":"Lambda","namespace":"aws","aws":{"function_name":"resize"}`, "resize", "AWS::Lambda"},
 		{`"name":"Kinesis","namespace":"aws","aws":{"stream_arn":"arn:aws:kinesis:eu-west-1:1:stream/clicks"}`, "clicks", "AWS::Kinesis::Stream"},
+		{`"name":"products","namespace":"aws","aws":{"table_name":"products"}`, "products", "AWS::DynamoDB::Table"},
+		{`"name":"jobs","namespace":"aws","aws":{"queue_url":"https://sqs.eu-west-1.amazonaws.com/123456789012/work"}`, "work", "AWS::SQS::Queue"},
 		{`"name":"Bedrock Runtime","namespace":"aws"`, "Bedrock Runtime", "AWS::BedrockRuntime"},
 		{`"name":"orders@db","namespace":"remote","sql":{"url":"x"}`, "orders@db", "Database::SQL"},
 		{`"name":"pay.example.net","namespace":"remote"`, "pay.example.net", "remote"},

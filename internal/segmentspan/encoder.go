@@ -75,8 +75,9 @@ func (e *Encoder) FromTraces(td ptrace.Traces) Encoded {
 		}
 	}
 	m.emit(&out)
-	m.release()
-	e.mappers.Put(m)
+	if m.release() {
+		e.mappers.Put(m)
+	}
 	return out
 }
 
@@ -96,15 +97,19 @@ type mapper struct {
 	chunks    []*[chunkSize]entity
 	entities  int
 	index     index
-	traces    []*traceList
+	traces    []traceList
 	path      []*entity
 }
 
 // chunkSize is how many entities are allocated together. They may not move.
 const chunkSize = 8
 
-// maxKept bounds the entities whose memory a mapper keeps.
-const maxKept = 1024
+// What a mapper may have grown to for its memory to be kept.
+const (
+	maxKeptEntities   = 1024
+	maxKeptAttributes = 1024
+	maxKeptBytes      = 1 << 20
+)
 
 // alloc returns an empty entity.
 func (m *mapper) alloc() *entity {
@@ -116,8 +121,13 @@ func (m *mapper) alloc() *entity {
 	return &m.chunks[chunk][at]
 }
 
-// release drops what the mapper refers to and keeps its memory.
-func (m *mapper) release() {
+// release drops what the mapper refers to and keeps its memory. It reports
+// false if that is too much to keep.
+func (m *mapper) release() bool {
+	if m.entities > maxKeptEntities || cap(m.r.other) > maxKeptAttributes ||
+		cap(m.buf) > maxKeptBytes || cap(m.inside) > maxKeptBytes {
+		return false
+	}
 	m.r.release()
 	m.text = strings.Builder{}
 	m.named.reset(nil)
@@ -127,10 +137,6 @@ func (m *mapper) release() {
 	for i := range m.entities {
 		m.chunks[i/chunkSize][i%chunkSize].reset()
 	}
-	if m.entities > maxKept {
-		m.chunks = m.chunks[:maxKept/chunkSize]
-		m.index.slots = nil
-	}
 	m.entities = 0
 	clear(m.index.slots)
 	clear(m.resources)
@@ -138,6 +144,7 @@ func (m *mapper) release() {
 	clear(m.traces)
 	m.traces = m.traces[:0]
 	clear(m.path[:cap(m.path)])
+	return true
 }
 
 // keep returns the bytes as a string that lives as long as the documents are

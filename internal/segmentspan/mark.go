@@ -80,7 +80,7 @@ func (w *writer) entity(s *segment.Segment, parent segment.ID, as role, id *iden
 	w.str(keyAbsent, w.absent)
 	w.str(keyQuoted, w.quoted)
 	for _, sub := range s.Subsegments {
-		w.entity(sub, s.ID, roleEmbedded, &identity{})
+		w.entity(sub, s.ID, roleEmbedded, &w.none)
 	}
 }
 

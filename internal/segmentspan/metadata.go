@@ -36,11 +36,24 @@ func (w *writer) metadata(namespaces []segment.Member) {
 	}
 }
 
-// metadataOf derives the namespaces that have attributes of their own.
+// metadataOf derives the namespaces that have attributes of their own. On a
+// span of OpenTelemetry one that holds no object is an attribute like others.
 func (m *mapper) metadataOf(e *entity) {
 	for _, a := range m.r.meta {
+		if e.born == roleNone && !isObject(a.value) {
+			m.r.other = append(m.r.other, attribute{prefixMetadata + a.name, a.value})
+			continue
+		}
 		e.metadata = append(e.metadata, segment.Member{Name: a.name, Value: m.rawJSON(a.value)})
 	}
+}
+
+func isObject(v pcommon.Value) bool {
+	if v.Type() == pcommon.ValueTypeMap {
+		return true
+	}
+	text, ok := segment.CompactJSON(v.Str())
+	return ok && text[0] == '{'
 }
 
 // addMetadata adds members, JSON text without braces, to a namespace. If the

@@ -62,15 +62,6 @@ func (r *reader) release() {
 	clear(r.meta[:cap(r.meta)])
 }
 
-// value returns the attribute and marks it used.
-func (r *reader) value(k key) (pcommon.Value, bool) {
-	if !r.have.has(k) {
-		return pcommon.Value{}, false
-	}
-	r.used.add(k)
-	return r.vals[k], true
-}
-
 // peek returns the attribute as text if it is a scalar, and leaves it unused.
 func (r *reader) peek(k key) string {
 	if !r.have.has(k) {

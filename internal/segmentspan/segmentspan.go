@@ -22,7 +22,7 @@ func ToSpans(s *segment.Segment, td ptrace.Traces) {
 	w := writer{spans: rs.ScopeSpans().AppendEmpty().Spans(), trace: s.TraceID}
 	w.spans.EnsureCapacity(countEntities(s))
 	if s.Independent {
-		w.entity(s, s.ParentID, roleSubsegment, &identity{})
+		w.entity(s, s.ParentID, roleSubsegment, &w.none)
 		return
 	}
 	id := identify(s)

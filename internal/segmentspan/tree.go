@@ -29,13 +29,12 @@ type spanKey struct {
 type index struct {
 	seed  maphash.Seed
 	slots []slot
-	used  int
 }
 
 type slot struct {
 	key    spanKey
-	entity *entity    // of a span
-	trace  *traceList // of a trace
+	entity *entity // of a span
+	trace  int     // of a trace: its place among the traces, from 1
 }
 
 // reset makes room for n keys.
@@ -59,7 +58,7 @@ func (x *index) find(k spanKey) *slot {
 	mask := uint64(len(x.slots) - 1)
 	for at := maphash.Bytes(x.seed, b[:]) & mask; ; at = (at + 1) & mask {
 		s := &x.slots[at]
-		if s.entity == nil && s.trace == nil || s.key == k {
+		if s.entity == nil && s.trace == 0 || s.key == k {
 			return s
 		}
 	}
@@ -100,19 +99,20 @@ func (e *entity) drop() {
 // chain adds an entity to its trace.
 func (m *mapper) chain(e *entity) {
 	s := m.index.find(spanKey{trace: e.traceID})
-	if s.trace == nil {
-		s.key = spanKey{trace: e.traceID}
-		m.traces = append(m.traces, &traceList{first: e, last: e})
-		s.trace = m.traces[len(m.traces)-1]
+	if s.trace == 0 {
+		m.traces = append(m.traces, traceList{first: e, last: e})
+		s.key, s.trace = spanKey{trace: e.traceID}, len(m.traces)
 		return
 	}
-	s.trace.last.next = e
-	s.trace.last = e
+	t := &m.traces[s.trace-1]
+	t.last.next = e
+	t.last = e
 }
 
 // emit nests the entities and encodes the documents, trace by trace.
 func (m *mapper) emit(out *Encoded) {
-	for _, t := range m.traces {
+	for i := range m.traces {
+		t := &m.traces[i]
 		for e := t.first; e != nil; e = e.next {
 			if !e.skip {
 				m.adopt(e)

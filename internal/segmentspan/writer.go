@@ -18,6 +18,7 @@ const maxHomes = 64
 type writer struct {
 	spans ptrace.SpanSlice
 	trace segment.TraceID
+	none  identity // of subsegments, which say nothing in their resource
 
 	// Of the entity being written.
 	attrs   pcommon.Map

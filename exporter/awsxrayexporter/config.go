@@ -146,6 +146,15 @@ func (c *Config) Validate() error {
 	if c.MaxSegmentsPerSecond < 0 {
 		add("max_segments_per_second: %d is negative; use 1 or more, or 0 for no limit", c.MaxSegmentsPerSecond)
 	}
+	if queue := c.SendingQueue.Get(); queue != nil {
+		least := map[exporterhelper.RequestSizerType]int64{
+			exporterhelper.RequestSizerTypeBytes: maxPortionBytes,
+			exporterhelper.RequestSizerTypeItems: maxDocuments,
+		}[queue.Sizer]
+		if queue.QueueSize < least {
+			add("sending_queue.queue_size: %d %s is less than one request may have, %d", queue.QueueSize, queue.Sizer.String(), least)
+		}
+	}
 	if c.DeadLetterDirectory != "" {
 		if !filepath.IsAbs(c.DeadLetterDirectory) {
 			add("dead_letter_directory: %q is not an absolute path", c.DeadLetterDirectory)

@@ -82,6 +82,8 @@ func TestValidate(t *testing.T) {
 		{map[string]any{"dead_letter_directory": "relative"}, `dead_letter_directory: "relative" is not an absolute path`},
 		{map[string]any{"dead_letter_directory": "/tmp/x", "dead_letter_max_bytes": 5}, "dead_letter_max_bytes: 5 is less than 1048576"},
 		{map[string]any{"shutdown_timeout": "-1s"}, "shutdown_timeout: -1s"},
+		{map[string]any{"sending_queue": map[string]any{"queue_size": 1000, "sizer": "bytes"}}, "sending_queue.queue_size: 1000 bytes"},
+		{map[string]any{"sending_queue": map[string]any{"queue_size": 10, "sizer": "items"}}, "sending_queue.queue_size: 10 items"},
 		{map[string]any{"sending_queue": map[string]any{"num_consumers": 0}}, "num_consumers"},
 		{map[string]any{"retry_on_failure": map[string]any{"randomization_factor": 3}}, "randomization_factor"},
 	} {

@@ -400,7 +400,7 @@ func TestMaxSegmentsPerSecond(t *testing.T) {
 		})
 		require.NoError(t, f.accept(t.Context(), documents(0, 1100)))
 		time.Sleep(time.Minute)
-		synctest.Wait() // orders the reads below after what the sender did
+		synctest.Wait()                                       // orders the reads below after what the sender did
 		assert.InDelta(t, 10, last.Sub(began).Seconds(), 0.6) // 100 at once, then 100 a second
 		require.NoError(t, f.Shutdown(context.Background()))
 		assert.EqualValues(t, 1100, f.sum(t, "documents_sent"))
@@ -438,6 +438,22 @@ func TestStatus(t *testing.T) {
 		assert.Equal(t, 1, f.log.FilterMessageSnippet("does not accept documents").Len())
 		assert.Equal(t, 1, f.log.FilterMessageSnippet("accepts documents again").Len())
 		require.NoError(t, f.Shutdown(context.Background()))
+	})
+}
+
+// An endpoint that is no X-Ray loses documents, and says so.
+func TestWrongEndpoint(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, nil).start(t)
+		f.xray.set(func(context.Context, int, call) ([]unprocessed, error) {
+			return nil, httpError{404, "UnknownOperationException"}
+		})
+		require.NoError(t, f.accept(t.Context(), documents(0, 100)))
+		time.Sleep(time.Minute)
+		require.NoError(t, f.Shutdown(context.Background()))
+		assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError}, f.host.statuses())
+		assert.EqualValues(t, 100, f.sum(t, "documents_dropped", "reason", "refused"))
+		assert.Len(t, f.xray.requests(), 2, "dividing would not help")
 	})
 }
 

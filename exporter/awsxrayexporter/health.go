@@ -45,7 +45,10 @@ func (h *health) report(f awsclient.Failure) {
 			componentstatus.ReportStatus(h.host, componentstatus.NewEvent(componentstatus.StatusOK))
 		}
 	case awsclient.Permanent:
-		// About some documents, not about X-Ray.
+		// A divisible failure is about some documents, not about X-Ray.
+		if !divisible(f) {
+			h.fail(f.Code, f)
+		}
 	default:
 		h.fail(f.Code, f)
 	}
@@ -68,6 +71,6 @@ func (h *health) fail(kind string, err error) {
 		h.since = now
 	}
 	h.trouble, h.told = kind, now
-	h.logger.Warn("X-Ray does not accept documents now; they wait in the queue", zap.Error(err))
+	h.logger.Warn("X-Ray does not accept documents now", zap.Error(err))
 	componentstatus.ReportStatus(h.host, componentstatus.NewRecoverableErrorEvent(err))
 }

@@ -65,6 +65,10 @@ func New(ctx context.Context, o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	transport, err := newTransport(proxy, o.NoVerifySSL, o.MaxConns)
+	if err != nil {
+		return nil, err
+	}
 	local := base != nil && isLoopback(base.Hostname())
 	config, err := loadConfig(ctx, proxy, !local)
 	if err != nil {
@@ -89,7 +93,7 @@ func New(ctx context.Context, o Options) (*Client, error) {
 		maxReply:   o.MaxReply,
 		roleARN:    o.RoleARN,
 		signer:     v4.NewSigner(),
-		transport:  newTransport(proxy, o.NoVerifySSL, o.MaxConns),
+		transport:  transport,
 		metadata:   metadata,
 	}
 	if c.maxReply <= 0 {

@@ -3,6 +3,7 @@ package awsclient
 import (
 	"bytes"
 	"context"
+	"encoding/pem"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -307,7 +310,7 @@ func TestTransportFailures(t *testing.T) {
 	assert.Equal(t, Failure{Kind: Retryable, Code: CodeConnection, Message: "boom"}, f)
 }
 
-func TestNoVerifySSL(t *testing.T) {
+func TestCertificates(t *testing.T) {
 	isolate(t)
 	s := httptest.NewUnstartedServer(http.HandlerFunc(ok))
 	s.Config.ErrorLog = discardLog
@@ -316,6 +319,15 @@ func TestNoVerifySSL(t *testing.T) {
 	c := newClient(t, Options{Endpoint: s.URL})
 	assert.Equal(t, Retryable, Classify(c.Post(t.Context(), "/", nil)).Kind)
 	c = newClient(t, Options{Endpoint: s.URL, NoVerifySSL: true})
+	assert.Equal(t, None, Classify(c.Post(t.Context(), "/", nil)).Kind)
+
+	bundle := filepath.Join(t.TempDir(), "ca.pem")
+	t.Setenv("AWS_CA_BUNDLE", bundle)
+	_, err := New(t.Context(), Options{Service: "xray", Endpoint: s.URL})
+	require.ErrorContains(t, err, "AWS_CA_BUNDLE")
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
+	require.NoError(t, os.WriteFile(bundle, text, 0o600))
+	c = newClient(t, Options{Endpoint: s.URL})
 	assert.Equal(t, None, Classify(c.Post(t.Context(), "/", nil)).Kind)
 }
 

@@ -2,10 +2,12 @@ package awsclient
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -53,15 +55,27 @@ var (
 
 // newTransport returns a transport that keeps as many connections as there are
 // requests in flight. HTTP/1.1 on purpose: each request has a connection of its
-// own, so a lost packet or a dead peer stalls one of them and not all.
-func newTransport(proxy proxyOf, noVerify bool, conns int) *http.Transport {
+// own, so a lost packet or a dead peer stalls one of them and not all. Like the
+// SDK it trusts the authorities in AWS_CA_BUNDLE instead of the system's.
+func newTransport(proxy proxyOf, noVerify bool, conns int) (*http.Transport, error) {
 	if conns <= 0 {
 		conns = 8
+	}
+	security := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: noVerify}
+	if path := os.Getenv("AWS_CA_BUNDLE"); path != "" {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("AWS_CA_BUNDLE: %w", err)
+		}
+		security.RootCAs = x509.NewCertPool()
+		if !security.RootCAs.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("AWS_CA_BUNDLE: no certificate in %s", path)
+		}
 	}
 	return &http.Transport{
 		Proxy:                 proxy,
 		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: noVerify},
+		TLSClientConfig:       security,
 		TLSHandshakeTimeout:   10 * time.Second,
 		ExpectContinueTimeout: time.Second,
 		MaxIdleConns:          conns,
@@ -69,5 +83,5 @@ func newTransport(proxy proxyOf, noVerify bool, conns int) *http.Transport {
 		IdleConnTimeout:       60 * time.Second, // AWS closes idle connections later than that
 		DisableCompression:    true,
 		WriteBufferSize:       64 << 10, // a batch is tens of kilobytes: fewer, larger writes
-	}
+	}, nil
 }

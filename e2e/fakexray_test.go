@@ -28,7 +28,6 @@ type fakeXRay struct {
 	behave    behaviour
 	accepted  map[string]int // how often each segment and subsegment was accepted, by id
 	documents map[string]string
-	requests  int
 }
 
 // behaviour answers one PutTraceSegments request. accept stores documents as
@@ -97,7 +96,6 @@ func (f *fakeXRay) putTraceSegments(w http.ResponseWriter, r *http.Request) {
 	assert.LessOrEqual(f.t, len(request.TraceSegmentDocuments), 50)
 	assert.Contains(f.t, r.Header.Get("Authorization"), "AWS4-HMAC-SHA256", "unsigned request")
 	f.mu.Lock()
-	f.requests++
 	behave := f.behave
 	f.mu.Unlock()
 	behave(w, r, request.TraceSegmentDocuments, f.accept)
@@ -135,12 +133,6 @@ func (f *fakeXRay) document(id string) (string, bool) {
 	defer f.mu.Unlock()
 	document, ok := f.documents[id]
 	return document, ok
-}
-
-func (f *fakeXRay) requestCount() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.requests
 }
 
 // missing returns how many of the ids were not accepted, and more lists those

@@ -101,7 +101,7 @@ func startWith(t testing.TB, o local.Options) *collector {
 
 // runToEnd starts a collector that is expected to end by itself, and returns
 // how it did and what it said.
-func runToEnd(t testing.TB, s setup) (err error, said string) {
+func runToEnd(t testing.TB, s setup) (said string, err error) {
 	running, err := local.Launch(s.options(t))
 	require.NoError(t, err)
 	select {
@@ -110,7 +110,7 @@ func runToEnd(t testing.TB, s setup) (err error, said string) {
 		require.NoError(t, running.Kill())
 		t.Fatalf("the collector did not end; it said:\n%s", running.Log)
 	}
-	return running.Err(), running.Log.String()
+	return running.Log.String(), running.Err()
 }
 
 // stop sends SIGTERM and requires a clean exit.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -211,18 +210,6 @@ func TestDemo(t *testing.T) {
 		code := run.Main(ctx, append(args, "-once"), stdout, &stderr)
 		require.Zero(t, code, "%s\n%s", stdout, &stderr)
 		assert.Contains(t, stdout.String(), "Service graph and traces   http://127.0.0.1:")
-	})
-	t.Run("no collector", func(t *testing.T) {
-		var stdout, stderr bytes.Buffer
-		assert.Equal(t, 1, run.Main(t.Context(), append(args, "-bin", "/nowhere/tailwater"), &stdout, &stderr))
-		assert.Contains(t, stderr.String(), "make build")
-	})
-	t.Run("wrong argument", func(t *testing.T) {
-		for _, wrong := range [][]string{{"-rate", "0"}, {"-check", "-1"}, {"-traffic", "-1s"}, {"more"}, {"-nothing"}} {
-			var stdout, stderr bytes.Buffer
-			assert.Equal(t, 2, run.Main(t.Context(), wrong, &stdout, &stderr), fmt.Sprint(wrong))
-			assert.Contains(t, stderr.String(), strings.TrimPrefix(wrong[0], "-"))
-		}
 	})
 }
 

@@ -27,7 +27,7 @@ func TestBadConfig(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			err, said := runToEnd(t, setup{configs: base(t, test.config), env: []string{"FAKE_XRAY=http://127.0.0.1:1"}})
+			said, err := runToEnd(t, setup{configs: base(t, test.config), env: []string{"FAKE_XRAY=http://127.0.0.1:1"}})
 			assert.Error(t, err)
 			for _, word := range test.says {
 				assert.Contains(t, said, word)
@@ -55,7 +55,7 @@ func TestPortTaken(t *testing.T) {
 			addresses, err := local.Free()
 			require.NoError(t, err)
 			address := hold(t, addresses)
-			err, said := runToEnd(t, setup{
+			said, err := runToEnd(t, setup{
 				configs:   base(t, "extensions: {xray_local: {endpoint: '${env:TAILWATER_LOCAL_ENDPOINT}'}}\nservice: {extensions: [health_check, xray_local]}"),
 				addresses: &addresses, env: []string{"FAKE_XRAY=http://127.0.0.1:1"},
 			})

@@ -14,7 +14,7 @@ import (
 )
 
 // SlowSearch is how long a scan with a filter takes.
-const SlowSearch = 700 * time.Millisecond
+const SlowSearch = 1200 * time.Millisecond
 
 // maxBody bounds a request; the demo's own are far smaller.
 const maxBody = 64 << 10

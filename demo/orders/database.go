@@ -12,7 +12,7 @@ import (
 )
 
 // SlowQuery is how long a query of the archive takes.
-const SlowQuery = 600 * time.Millisecond
+const SlowQuery = 1500 * time.Millisecond
 
 // maxOrders bounds what the database keeps; the oldest order goes first.
 const maxOrders = 100

@@ -115,9 +115,12 @@ func TestShop(t *testing.T) {
 			s, err := Start(ctx, Options{XRay: xrayAddress, OTLPGRPC: grpc, OTLPHTTP: http, Dir: dir})
 			require.NoError(t, err)
 			withNode := dir == ".."
-			if withNode {
-				require.Empty(t, s.LeftOut)
-			} else {
+			if withNode && s.LeftOut != "" {
+				// The end-to-end tests insist on them.
+				require.NoError(t, s.Stop(ctx))
+				t.Skip(s.LeftOut)
+			}
+			if !withNode {
 				require.Contains(t, s.LeftOut, "npm ci")
 			}
 			require.Equal(t, Scenarios(withNode), s.Scenarios)

@@ -19,10 +19,12 @@ import (
 )
 
 // Bounds of what a worker takes at once. It takes what is there and never
-// waits for more, so batches are as large as the load makes them.
+// waits for more, so batches are as large as the load makes them. Spans take
+// several times the memory of their datagram, and up to 100 times if somebody
+// means harm, so a batch holds no more than two datagrams of the largest size.
 const (
 	maxBatchDatagrams = 128
-	maxBatchBytes     = 256 << 10
+	maxBatchBytes     = 128 << 10
 )
 
 // Retries of a batch that the pipeline refused. The memory limiter refuses for

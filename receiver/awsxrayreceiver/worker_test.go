@@ -22,6 +22,7 @@ import (
 	"github.com/tailwater-otel/tailwater/internal/segment"
 	"github.com/tailwater-otel/tailwater/internal/segment/segmenttest"
 	"github.com/tailwater-otel/tailwater/internal/segmentspan"
+	"github.com/tailwater-otel/tailwater/internal/udpsocket"
 )
 
 // work runs one worker over datagrams, without a socket, until all are done.
@@ -313,6 +314,47 @@ func TestOnlyMetricsPipeline(t *testing.T) {
 	f.work(t.Context(), header+document("a"), otlpTraces(t, "T1S", "b"), otlpMetrics(t, "m"))
 	assert.Equal(t, 1, metrics.DataPointCount())
 	assert.Equal(t, map[string]int64{"no_pipeline": 2}, f.sum(t, "datagrams_rejected"))
+}
+
+// FuzzReceive gives the worker whatever arrives: each datagram ends up in
+// exactly one counter, and never as a panic.
+func FuzzReceive(f *testing.F) {
+	for _, doc := range [][]byte{segmenttest.Small(), segmenttest.Mid()} {
+		f.Add(header + string(doc))
+	}
+	f.Add(otlpTraces(f, "T1S", "a"))
+	f.Add(otlpTraces(f, "T1U", "a", "b"))
+	f.Add(otlpMetrics(f, "m"))
+	f.Add(document("a"))
+	set, tel, logs := testSettings(f)
+	factory, cfg := NewFactory(), testConfig(nil)
+	c, err := factory.CreateTraces(f.Context(), set, cfg, consumertest.NewNop())
+	require.NoError(f, err)
+	_, err = factory.CreateMetrics(f.Context(), set, cfg, consumertest.NewNop())
+	require.NoError(f, err)
+	fix := &fixture{xrayReceiver: c.(*xrayReceiver), tel: tel}
+	w := &worker{r: fix.xrayReceiver}
+	var last int64
+	f.Fuzz(func(t *testing.T, datagram string) {
+		if len(datagram) > udpsocket.MaxDatagramBytes {
+			t.Skip("cannot arrive")
+		}
+		w.datagrams = append(w.datagrams[:0], datagram)
+		w.handle(t.Context())
+		var total int64
+		for _, metric := range []string{"documents_accepted", "otlp_datagrams_accepted", "datagrams_rejected"} {
+			for reason, n := range fix.sum(t, metric) {
+				if reason == reasonPanic && metric == "datagrams_rejected" {
+					t.Fatalf("panic: %v", logs.FilterMessageSnippet("Panic").All())
+				}
+				total += n
+			}
+		}
+		if total != last+1 {
+			t.Fatalf("%d datagrams were counted, not 1", total-last)
+		}
+		last = total
+	})
 }
 
 // BenchmarkWorker is decoding and handing on, without the network.

@@ -1,7 +1,8 @@
 package segment
 
-// Error codes. InvalidId, InvalidName, InvalidTraceId, MissingEndTime, MissingId
-// and InvalidSegment were seen in answers of X-Ray; it publishes no list.
+// Error codes. InvalidName, InvalidTraceId, MissingEndTime, MissingId and
+// InvalidSegment have been seen in X-Ray's replies; X-Ray publishes no list,
+// so the others are named after them.
 const (
 	CodeInvalidSegment   = "InvalidSegment"
 	CodeMissingID        = "MissingId"

@@ -23,79 +23,79 @@ const (
 
 // Config holds the settings of the awsxray receiver.
 type Config struct {
-	// Endpoint is the host:port on which segments are received over UDP. X-Ray
-	// SDKs send to 127.0.0.1:2000 unless AWS_XRAY_DAEMON_ADDRESS says otherwise.
+	// The host:port on which segments are received over UDP. X-Ray SDKs send to
+	// 127.0.0.1:2000 unless AWS_XRAY_DAEMON_ADDRESS says otherwise.
 	Endpoint string `mapstructure:"endpoint"`
 
-	// Transport must be udp: no X-Ray SDK sends segments in another way.
+	// Must be `udp`: no X-Ray SDK sends segments in another way.
 	Transport string `mapstructure:"transport"`
 
-	// Dialer has no effect, as the receiver dials nothing. It is accepted
-	// because the contrib receiver accepts it.
+	// Without effect, as the receiver dials nothing; accepted because the
+	// contrib receiver accepts it.
 	Dialer confignet.DialerConfig `mapstructure:"dialer"`
 
-	// ReceiveBufferBytes is the size of the kernel's receive buffer to ask for,
-	// in bytes, for each socket. The kernel may grant less; the log says how
-	// much, and how to raise it. 0 keeps the system's default. At most 1 GiB.
+	// Bytes of the kernel's receive buffer to ask for, for each socket. The
+	// kernel may grant less; the log says how much, and how to raise it. 0 keeps
+	// the system's default. At most 1 GiB.
 	ReceiveBufferBytes int `mapstructure:"receive_buffer_bytes"`
 
-	// Sockets is the number of UDP sockets, each with a reader of its own, 1 to
-	// 64. More than 1 needs Linux (SO_REUSEPORT), and then a second process on
-	// the same port is no error any more: it silently takes a share.
+	// UDP sockets, each with a reader of its own, 1 to 64. More than 1 needs
+	// Linux (SO_REUSEPORT), and then a second process on the same port is no
+	// error any more: it silently takes a share.
 	Sockets int `mapstructure:"sockets"`
 
-	// QueueBytes bounds the datagrams that wait to be decoded, in bytes, each
-	// counted with 64 bytes of overhead. When it is full the oldest is dropped
-	// and counted. At least 1 MiB.
+	// Bytes of datagrams that may wait to be decoded, each counted with 64 bytes
+	// of overhead. When that is full the oldest is dropped and counted. At least
+	// 1 MiB.
 	QueueBytes int `mapstructure:"queue_bytes"`
 
-	// OTLPDatagrams takes the OTLP that ADOT for AWS Lambda sends to the same
+	// Take the OTLP that ADOT for AWS Lambda sends to the same
 	// port: spans of sampled and of unsampled traces, and metrics if the
 	// receiver is in a metrics pipeline too.
 	OTLPDatagrams bool `mapstructure:"otlp_datagrams"`
 
-	// ShutdownTimeout bounds how long a shutdown goes on delivering what was
-	// received; what is left is counted and lost. 0 delivers nothing more.
+	// Time that a shutdown goes on delivering what was received; what is left is
+	// counted and lost. 0 means not to wait.
 	ShutdownTimeout time.Duration `mapstructure:"shutdown_timeout"`
 
-	// ProxyServer is the sampling API for X-Ray SDKs, on TCP.
+	// The sampling API for X-Ray SDKs, on TCP.
 	ProxyServer ProxyConfig `mapstructure:"proxy_server"`
 }
 
 // ProxyConfig holds the settings of the sampling API: SDKs ask it for sampling
 // rules and targets, and it asks X-Ray, with a signature.
 type ProxyConfig struct {
-	// Endpoint is the host:port on which SDKs are answered over TCP. Empty
-	// turns the sampling API off. Whoever reaches it can read the sampling
+	// The host:port on which SDKs are answered over TCP. Empty turns the
+	// sampling API off. Whoever reaches it can read the sampling
 	// rules and report statistics, but nothing else.
 	Endpoint string `mapstructure:"endpoint"`
 
-	// Dialer has no effect; it is accepted because the contrib receiver accepts it.
+	// Without effect; accepted because the contrib receiver accepts it.
 	Dialer confignet.DialerConfig `mapstructure:"dialer"`
 
-	// ProxyAddress is the URL of the HTTP proxy on the way to AWS. Empty takes
-	// it from the environment (HTTPS_PROXY).
+	// URL of the HTTP proxy on the way to AWS. Empty takes it from the
+	// environment (HTTPS_PROXY).
 	ProxyAddress string `mapstructure:"proxy_address"`
 
-	// TLS is about the connection to AWS. Only insecure and
-	// insecure_skip_verify have an effect: either accepts any certificate.
+	// The connection to AWS. Only `insecure` and `insecure_skip_verify` have an
+	// effect: either accepts any certificate.
 	TLS configtls.ClientConfig `mapstructure:"tls"`
 
-	// Region is the AWS region to ask. Empty takes it from the environment,
-	// then from the ECS and EC2 metadata services unless local_mode is set.
+	// AWS region to ask. Empty takes it from the environment, then from the ECS
+	// and EC2 metadata services unless `local_mode` is set.
 	Region string `mapstructure:"region"`
 
-	// RoleARN is the IAM role to assume through STS. Empty uses the
+	// IAM role to assume through STS. Empty uses the
 	// credentials of the environment as they are.
 	RoleARN string `mapstructure:"role_arn"`
 
-	// AWSEndpoint is the URL of the X-Ray API. Empty takes the one of the region.
+	// URL of the X-Ray API. Empty takes the one of the region.
 	AWSEndpoint string `mapstructure:"aws_endpoint"`
 
-	// LocalMode asks no metadata service.
+	// Ask no metadata service.
 	LocalMode bool `mapstructure:"local_mode"`
 
-	// ServiceName is the service that requests are signed for. Empty means xray.
+	// Service that requests are signed for. Empty means `xray`.
 	ServiceName string `mapstructure:"service_name"`
 }
 

@@ -38,7 +38,7 @@ const (
 	rowHeight   = 116
 	bendHeight  = 42
 	orderSweeps = 24
-	placeSweeps = 80
+	placeSweeps = 81 // odd, so that the last runs from left to right and leaves stand beside their callers
 )
 
 // place lays out n nodes. Entries come first in the order of the nodes.

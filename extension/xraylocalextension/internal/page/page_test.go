@@ -103,7 +103,7 @@ func elements(t testing.TB, body, tag string) []map[string]string {
 
 var (
 	svgName = regexp.MustCompile(`class="name" y="53">([^<]*)<`)
-	item    = regexp.MustCompile(`class="item" role="row" href="/traces/1-68f3a1c0-0{23}(.)"`)
+	item    = regexp.MustCompile(`class="item" href="/traces/1-68f3a1c0-0{23}(.)"`)
 	rowName = regexp.MustCompile(`<span class="name" title="([^"]*)">`)
 )
 

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -494,8 +496,9 @@ func encodeChecked(t *testing.T, td ptrace.Traces, o Options) Encoded {
 	for _, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, span := range ss.Spans().All() {
-				_, ok := span.Attributes().Get("aws.xray.document")
-				fromXRay[segment.ID(span.SpanID())] = ok
+				if _, ok := span.Attributes().Get("aws.xray.document"); ok {
+					fromXRay[segment.ID(span.SpanID())] = true
+				}
 			}
 		}
 	}
@@ -581,4 +584,82 @@ func twinMember(doc []byte) string {
 			stack[top].name = true
 		}
 	}
+}
+
+// FuzzCombinations lets the fuzzer write spans in a small language: each three
+// bytes say where an attribute goes, which one it is and what it holds.
+func FuzzCombinations(f *testing.F) {
+	names := []string{
+		"custom", "", "exception.type", "exception.message", "exception.stacktrace", "aws.xray.exception.id", "aws.xray.exception.cause", "aws.xray.exception.stack",
+		"aws.xray.metadata.default", "aws.xray.metadata.otel", "aws.xray.metadata.", "aws.xray.json./annotations/custom", "aws.xray.json./~", "aws.xray.json./aws/~",
+	}
+	for pointer := range fieldPointers {
+		names = append(names, "aws.xray.json."+pointer)
+	}
+	slices.Sort(names)
+	for k := noKey + 1; k < numKeys; k++ {
+		names = append(names, keyNames[k])
+	}
+	documents := []string{"segment", "subsegment", "embedded"}
+	f.Add([]byte{})
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 50 {
+		script := make([]byte, 3*r.IntN(60))
+		for i := range script {
+			script[i] = byte(r.Uint32())
+		}
+		f.Add(script)
+	}
+	f.Fuzz(func(t *testing.T, script []byte) {
+		a := newAdversary()
+		res, ss := a.resource()
+		span := a.span(ss)
+		trace := span.TraceID()
+		for ; len(script) >= 3; script = script[3:] {
+			place, which, what := script[0], int(script[1])|int(script[0]&1)<<8, int(script[2])
+			name := names[which%len(names)]
+			set := strangeValues[what%len(strangeValues)].set
+			if strangeValues[what%len(strangeValues)].name == "long text" {
+				set = func(v pcommon.Value) { v.SetStr("[]") }
+			}
+			switch place >> 1 % 16 {
+			case 0:
+				parent := span.SpanID()
+				span = a.span(ss)
+				span.SetTraceID(trace)
+				span.SetParentSpanID(parent)
+			case 1:
+				res, ss = a.resource()
+			case 2:
+				span.SetKind(allKinds[what%len(allKinds)])
+			case 3:
+				span.Attributes().PutStr("aws.xray.document", documents[what%len(documents)])
+			case 4:
+				span.Status().SetCode(ptrace.StatusCode(what % 4))
+				span.Status().SetMessage(name)
+			case 5, 6:
+				event := span.Events().AppendEmpty()
+				event.SetName("exception")
+				set(event.Attributes().PutEmpty(name))
+			case 7:
+				link := span.Links().AppendEmpty()
+				link.SetTraceID(pcommon.TraceID{15: byte(what)})
+				set(link.Attributes().PutEmpty(name))
+			case 8:
+				set(res.PutEmpty(name))
+			case 9:
+				span.SetParentSpanID(pcommon.SpanID{7: byte(what % 8)})
+			case 10:
+				span.SetSpanID(pcommon.SpanID{7: byte(what % 8)})
+			default:
+				set(span.Attributes().PutEmpty(name))
+			}
+		}
+		one := encodeChecked(t, a.td, Options{})
+		two := encodeChecked(t, a.td, Options{})
+		if !reflect.DeepEqual(one, two) {
+			t.Errorf("sent again the spans make other documents:\n%s\n%s", one.Parts, two.Parts)
+		}
+		encodeChecked(t, a.td, Options{IndexAllAttributes: true, IndexedAttributes: names[:20], LogGroups: []string{"orders"}})
+	})
 }

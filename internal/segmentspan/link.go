@@ -37,36 +37,61 @@ func (w *writer) links(span ptrace.Span, links []segment.Link) {
 	}
 }
 
-// linksOf derives the links. One whose trace id is missing cannot be shown.
+// linksOf derives the links. X-Ray takes a limited number; those of a span of
+// OpenTelemetry that are past it go to the metadata.
 func (m *mapper) linksOf(e *entity) {
+	for i, from := range e.span.Links().All() {
+		if e.born == roleNone && i == segment.MaxLinks {
+			break
+		}
+		e.links = append(e.links, m.linkOf(e, from))
+	}
+	if len(e.links) > 0 {
+		e.seg.Links = e.links
+	}
+}
+
+func (m *mapper) linkOf(e *entity, from ptrace.SpanLink) segment.Link {
+	l := segment.Link{TraceID: segment.TraceID(from.TraceID()), ID: segment.ID(from.SpanID())}
+	homes := false
+	for name, value := range from.Attributes().All() {
+		if pointer, ok := strings.CutPrefix(name, prefixJSON); ok && e.born != roleNone {
+			homes = true
+			l.Attributes, l.Extra = m.linkMember(l.Attributes, l.Extra, pointer, value)
+			continue
+		}
+		l.Attributes = append(l.Attributes, segment.Member{Name: name, Value: m.json(value)})
+	}
+	if state := from.TraceState().AsRaw(); state != "" {
+		l.Attributes = append(l.Attributes, segment.Member{Name: "otel.trace_state", Value: m.quote(state)})
+	}
+	if homes {
+		dropLinkTwins(&l)
+	}
+	return l
+}
+
+// moreLinks appends the links that are past the limit to the facts of a span.
+func (m *mapper) moreLinks(e *entity, b []byte) []byte {
 	links := e.span.Links()
-	if links.Len() == 0 {
-		return
+	if e.born != roleNone || links.Len() <= segment.MaxLinks {
+		return b
 	}
-	for _, from := range links.All() {
-		l := segment.Link{TraceID: segment.TraceID(from.TraceID()), ID: segment.ID(from.SpanID())}
-		start := len(m.members)
-		var extra []segment.Member
-		for name, value := range from.Attributes().All() {
-			if pointer, ok := strings.CutPrefix(name, prefixJSON); ok {
-				l.Attributes, extra = m.linkMember(l.Attributes, extra, pointer, value)
-				continue
-			}
-			m.members = append(m.members, segment.Member{Name: name, Value: m.json(value)})
+	b = append(appendName(b, "links"), '[')
+	for i := segment.MaxLinks; i < links.Len(); i++ {
+		if i > segment.MaxLinks {
+			b = append(b, ',')
 		}
-		if e.born == roleNone {
-			if state := from.TraceState().AsRaw(); state != "" {
-				m.members = append(m.members, segment.Member{Name: "otel.trace_state", Value: m.quote(state)})
-			}
+		link := links.At(i)
+		b = segment.TraceID(link.TraceID()).Append(append(b, `{"trace_id":"`...))
+		b = segment.ID(link.SpanID()).Append(append(b, `","id":"`...))
+		b = append(b, '"')
+		if link.Attributes().Len() > 0 {
+			b = appendAttributes(append(b, `,"attributes":`...), link.Attributes())
 		}
-		if mine := m.members[start:]; len(mine) > 0 {
-			l.Attributes = append(l.Attributes, mine...)
-			m.members = m.members[:start]
-		}
-		l.Extra = extra
-		e.links = append(e.links, l)
+		b = append(b, '}')
 	}
-	e.seg.Links = e.links
+	return append(b, ']')
 }
 
 // linkMember puts a member that had no home of its own back into a link.

@@ -174,3 +174,19 @@ func dropExceptionTwins(x *segment.Exception) {
 	}
 	x.Extra = withoutTwins(x.Extra, fields)
 }
+
+// dropLinkTwins does the same for a link.
+func dropLinkTwins(l *segment.Link) {
+	l.Attributes = withoutTwins(l.Attributes, nil)
+	fields := [3]segment.Member{{Name: "trace_id"}}
+	n := 1
+	if l.ID != (segment.ID{}) {
+		fields[n].Name = "id"
+		n++
+	}
+	if len(l.Attributes) > 0 {
+		fields[n].Name = "attributes"
+		n++
+	}
+	l.Extra = withoutTwins(l.Extra, fields[:n])
+}

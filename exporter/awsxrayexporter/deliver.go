@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -18,10 +19,12 @@ import (
 )
 
 const (
-	// A request whose documents fail this often with 5xx or without a reply,
-	// while X-Ray accepts others, is divided to find the one that X-Ray chokes on.
+	// A request that fails this often with 5xx, or without a reply while X-Ray
+	// accepts others, is divided to find the document that X-Ray chokes on. In
+	// an outage that costs a few more requests when it is over.
 	suspiciousTries = 5
-	// A single document that failed this often while X-Ray accepts others is refused.
+	// A single document that failed this often, over a quarter of an hour with
+	// the default backoff, while X-Ray accepts others, is refused.
 	hopelessTries = 30
 	// A document that X-Ray lists this often with an internal error is refused.
 	hopelessReplies = 10
@@ -72,7 +75,7 @@ type batch struct {
 	parts []segment.Part
 	// tries counts how often exactly these failed, replies how often X-Ray
 	// listed them with an internal error of its own.
-	tries, replies int
+	tries, replies int // halves start over
 	// accepts is sender.accepts when they failed first.
 	accepts uint64
 }
@@ -98,7 +101,7 @@ func (s *sender) deliver(ctx context.Context, parts []segment.Part) error {
 				wait.reset()
 				continue
 			}
-			todo = append(todo, again)
+			todo = slices.Insert(todo, 0, again)
 			failure = awsclient.Failure{Kind: awsclient.Retryable, Code: list[0].Code, Message: list[0].Message}
 
 		case awsclient.Permanent:
@@ -118,21 +121,22 @@ func (s *sender) deliver(ctx context.Context, parts []segment.Part) error {
 			// Others pass and these do not: one of them may be the reason.
 			suspicious := failure.Kind == awsclient.Retryable && s.accepts.Load() > b.accepts+suspiciousTries
 			switch {
-			case suspicious && len(b.parts) > 1 && b.tries >= suspiciousTries && divisions > 0:
+			case len(b.parts) > 1 && b.tries >= suspiciousTries && (suspicious || failure.Status >= 500) && divisions > 0:
 				divisions--
 				todo = append(todo, b.halves()...)
-				wait.reset()
-			case suspicious && len(b.parts) == 1 && b.tries >= hopelessTries:
+			case len(b.parts) == 1 && b.tries >= hopelessTries && suspicious:
 				s.refuse(ctx, reasonRefused, refusals(b.parts, failure))
 				continue
 			default:
-				todo = append(todo, b)
+				todo = slices.Insert(todo, 0, b) // the others first
 			}
 		}
 		if err := s.pause(ctx, wait.next(failure.RetryAfter), started); err != nil {
 			return s.giveUp(ctx, todo, failure, err)
 		}
-		s.count.retried(ctx, len(todo[len(todo)-1].parts))
+		if next := todo[len(todo)-1]; next.tries+next.replies > 0 {
+			s.count.retried(ctx, len(next.parts))
+		}
 	}
 	return nil
 }
@@ -145,9 +149,7 @@ func cut(parts []segment.Part) (stack []batch) {
 		stack = append(stack, batch{parts: parts[:n:n]})
 		parts = parts[n:]
 	}
-	for i, j := 0, len(stack)-1; i < j; i, j = i+1, j-1 {
-		stack[i], stack[j] = stack[j], stack[i]
-	}
+	slices.Reverse(stack)
 	return stack
 }
 
@@ -264,9 +266,11 @@ func (s *sender) refuse(ctx context.Context, reason string, list []refusal) {
 	if p := list[0].part; p != nil {
 		trace, id = p.TraceID.String(), p.ID.String()
 	}
-	// The logger passes one of these a minute.
-	s.logger.Warn("X-Ray does not take documents; this is one example of this minute",
-		zap.String("code", list[0].code), zap.String("message", list[0].message),
+	what := "X-Ray does not take documents; this is one example of this minute"
+	if reason != reasonUnprocessed && reason != reasonRefused {
+		what = "Gave up documents; this is one example of this minute"
+	}
+	s.logger.Warn(what, zap.String("reason", reason), zap.String("code", list[0].code), zap.String("message", list[0].message),
 		zap.String("trace_id", trace), zap.String("id", id), zap.Bool("dead_letter", s.dead != nil))
 	if s.dead != nil {
 		s.dead.write(ctx, list)
@@ -312,7 +316,11 @@ func (s *sender) pause(ctx context.Context, delay time.Duration, started time.Ti
 // giveUp ends a delivery with documents left.
 func (s *sender) giveUp(ctx context.Context, todo []batch, f awsclient.Failure, why error) error {
 	err := fmt.Errorf("%w; last failure: %w", why, f)
-	if s.answers || s.persistent && errors.Is(why, errShutdown) {
+	if s.answers {
+		return err
+	}
+	if s.persistent && errors.Is(why, errShutdown) {
+		s.logger.Info("Documents stay in the storage until the next start", zap.Error(f))
 		return err
 	}
 	reason := reasonShutdown

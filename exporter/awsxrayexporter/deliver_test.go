@@ -16,6 +16,8 @@ import (
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/tailwater-otel/tailwater/internal/segment"
 )
 
 func sumOf(t testing.TB, telemetry *componenttest.Telemetry, name string, want ...string) (n int64) {
@@ -254,6 +256,40 @@ func TestPoison(t *testing.T) {
 	}
 }
 
+// Documents that X-Ray chokes on do not stop the others, even if every worker
+// holds one.
+func TestPoisonForEveryWorker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, nil)
+		bad := map[string]bool{}
+		f.xray.set(func(_ context.Context, _ int, c call) ([]unprocessed, error) {
+			for _, id := range c.ids {
+				if bad[id] {
+					return nil, httpError{500, "InternalFailure"}
+				}
+			}
+			return nil, nil
+		})
+		parts := documents(0, 20*50)
+		var want []segment.Part
+		for i, p := range parts {
+			if i < 12*50 && i%50 == 7 {
+				bad[p.ID.String()] = true
+			} else {
+				want = append(want, p)
+			}
+		}
+		f.start(t)
+		require.NoError(t, f.accept(t.Context(), parts))
+		time.Sleep(2 * time.Hour)
+		require.NoError(t, f.Shutdown(context.Background()))
+		f.xray.requireTaken(t, want)
+		// The last ones wait in vain for others that pass.
+		assert.GreaterOrEqual(t, f.sum(t, "documents_dropped", "reason", "refused"), int64(4))
+		assert.EqualValues(t, 12, f.sum(t, "documents_dropped"))
+	})
+}
+
 // A service that refuses everything is not asked about each document.
 func TestDivisionIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -472,5 +508,6 @@ func TestLogIsQuiet(t *testing.T) {
 		time.Sleep(30 * time.Second)
 		require.NoError(t, f.Shutdown(context.Background()))
 		assert.Less(t, f.log.Len(), 10, fmt.Sprint(f.log.All()))
+		assert.Zero(t, f.log.FilterMessageSnippet("Exporting failed").Len())
 	})
 }

@@ -84,11 +84,7 @@ func newTracesExporter(set exporter.Settings, cfg *Config, connect connector) (*
 	if err != nil {
 		return nil, err
 	}
-	// What can happen for each request is in the metrics; of each such line
-	// the log gets the first in a minute.
-	rare := set.Logger.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
-		return zapcore.NewSamplerWithOptions(core, time.Minute, 1, 0)
-	}))
+	rare := rareLogger(set.Logger)
 	count := newCounters(builder)
 	health := &health{logger: rare}
 	s := &sender{
@@ -124,7 +120,13 @@ func newTracesExporter(set exporter.Settings, cfg *Config, connect connector) (*
 	s.over, e.end = context.WithCancel(context.Background())
 
 	quiet := set
-	quiet.Logger = rare
+	if !s.answers {
+		// The sender says what happened to documents. exporterhelper would call
+		// those dropped that a shutdown leaves in the storage.
+		quiet.Logger = quiet.Logger.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
+			return without{core, "Exporting failed."}
+		}))
+	}
 	e.queue, err = xexporterhelper.NewTracesRequest(context.Background(), quiet, fromContext, e.send, e.queueOptions()...)
 	if err != nil {
 		builder.Shutdown()

@@ -113,6 +113,12 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error {
 		if conf.IsSet("sending_queue::queue_size") && !conf.IsSet("sending_queue::sizer") {
 			queue.Sizer = exporterhelper.RequestSizerTypeRequests
 		}
+		// exporterhelper reads the sizes of a batch in the queue's unit if the
+		// batch names none. Our defaults are numbers of documents.
+		if batch := queue.Batch.Get(); batch != nil && !conf.IsSet("sending_queue::batch::sizer") &&
+			!conf.IsSet("sending_queue::batch::min_size") && !conf.IsSet("sending_queue::batch::max_size") {
+			batch.Sizer = exporterhelper.RequestSizerTypeItems
+		}
 	}
 	c.warnings = nil
 	if conf.IsSet("max_retries") {

@@ -62,6 +62,11 @@ func TestLinkedKeys(t *testing.T) {
 	assert.Equal(t, exporterhelper.RequestSizerTypeBytes, cfg.SendingQueue.Get().Sizer)
 	require.NoError(t, confmap.Validate(cfg))
 
+	cfg = load(t, map[string]any{"sending_queue": map[string]any{"sizer": "bytes", "queue_size": 64 << 20, "batch": map[string]any{"flush_timeout": "1s"}}})
+	assert.Equal(t, exporterhelper.RequestSizerTypeItems, cfg.SendingQueue.Get().Batch.Get().Sizer, "50 documents, not 50 bytes")
+	assert.Equal(t, time.Second, cfg.SendingQueue.Get().Batch.Get().FlushTimeout)
+	require.NoError(t, confmap.Validate(cfg))
+
 	cfg = load(t, map[string]any{"sending_queue": map[string]any{"enabled": false}, "num_workers": 2})
 	assert.True(t, cfg.answers())
 	assert.Equal(t, 2, cfg.workers())

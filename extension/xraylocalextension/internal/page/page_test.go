@@ -3,11 +3,13 @@ package page
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +20,7 @@ import (
 	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/graph"
 	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/store"
 	"github.com/tailwater-otel/tailwater/internal/segment"
+	"github.com/tailwater-otel/tailwater/internal/segment/segmenttest"
 )
 
 var now = time.Unix(1760797200, 0)
@@ -313,4 +316,32 @@ func TestDrawGraphOfNothing(t *testing.T) {
 	var b graph.Builder
 	d := drawGraph(b.Graph(), time.Minute, func(*graph.Node) string { return "" })
 	require.Empty(t, d.Nodes)
+}
+
+// Any document can be shown.
+func TestAnyDocument(t *testing.T) {
+	s := &store.Store{MaxBytes: 64 << 20}
+	shown := 0
+	for seed := range uint64(150) {
+		doc := string(segmenttest.Generate(rand.New(rand.NewPCG(seed, 5))))
+		seg, err := segment.Decode(doc)
+		if err != nil || s.Add(now, seg, doc) != nil {
+			continue
+		}
+		code, body := get(t, s, "/traces/"+seg.TraceID.String())
+		require.Equal(t, http.StatusOK, code)
+		for _, rect := range elements(t, body, "rect") {
+			x, err := strconv.ParseFloat(rect["x"], 64)
+			require.NoError(t, err)
+			width, err := strconv.ParseFloat(rect["width"], 64)
+			require.NoError(t, err)
+			require.GreaterOrEqual(t, x, 0.0, "seed %d", seed)
+			require.Positive(t, width, "seed %d", seed)
+			require.LessOrEqual(t, x+width, 1000.01, "seed %d", seed)
+		}
+		shown++
+	}
+	require.Greater(t, shown, 100)
+	code, _ := get(t, s, "/?range=all&n=1000")
+	require.Equal(t, http.StatusOK, code)
 }

@@ -95,13 +95,30 @@ func newTraceView(t store.Found) *traceView {
 	var b graph.Builder
 	b.Add(t.Flow())
 	v.Graph = drawGraph(b.Graph(), 0, func(*graph.Node) string { return "" })
-	total := t.Duration()
+	start, end := extent(t.Trace)
 	for i := range ticks {
-		v.Ticks = append(v.Ticks, formatSeconds(total*float64(i)/(ticks-1)))
+		v.Ticks = append(v.Ticks, formatSeconds(trace.Seconds(start, end)*float64(i)/(ticks-1)))
 	}
-	w := &waterfall{trace: t.Trace, view: v, start: s.Start, end: max(t.End(), s.Start+1), shown: make(map[segment.ID]bool)}
+	w := &waterfall{trace: t.Trace, view: v, start: start, end: end, shown: make(map[segment.ID]bool)}
 	w.run()
 	return v
+}
+
+// extent returns when the first entity of a trace started and the last one
+// ended. Subsegments may start before and end after their segment.
+func extent(t *trace.Trace) (start, end segment.Time) {
+	start = t.Start()
+	var grow func(s *segment.Segment)
+	grow = func(s *segment.Segment) {
+		start, end = min(start, s.StartTime), max(end, s.StartTime, s.EndTime)
+		for _, n := range s.Subsegments {
+			grow(n)
+		}
+	}
+	for _, s := range t.Segments {
+		grow(s)
+	}
+	return start, max(end, start+1)
 }
 
 // waterfall lists the entities of a trace: under each its subsegments and the
@@ -176,7 +193,7 @@ func (w *waterfall) add(s *segment.Segment, depth int, isSegment bool) {
 		end = w.end
 	}
 	total := float64(w.end - w.start)
-	r.X = 1000 * float64(s.StartTime-min(s.StartTime, w.start)) / total
+	r.X = 1000 * float64(s.StartTime-w.start) / total
 	r.Width = max(2, 1000*float64(end-s.StartTime)/total)
 	r.X = min(r.X, 1000-r.Width)
 	r.Took = formatSeconds(trace.Seconds(s.StartTime, s.EndTime))

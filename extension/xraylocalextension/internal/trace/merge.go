@@ -145,7 +145,10 @@ func Merge(id segment.TraceID, docs []*segment.Segment) *Trace {
 			}
 			continue
 		}
-		e.seg.Independent, e.seg.TraceID, e.seg.ParentID = false, segment.TraceID{}, segment.ID{}
+		if e.embedder == nil {
+			// Inside its parent these go without saying.
+			e.seg.Independent, e.seg.TraceID, e.seg.ParentID = false, segment.TraceID{}, segment.ID{}
+		}
 		e.parent.seg.Subsegments = append(e.parent.seg.Subsegments, e.seg)
 	}
 	byStart := func(a, b *segment.Segment) int { return cmp.Compare(a.StartTime, b.StartTime) }

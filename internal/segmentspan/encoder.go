@@ -90,7 +90,7 @@ type mapper struct {
 	buf     []byte
 	inside  []byte
 	paths   []string
-	members []segment.Member
+	members []segment.Member // one that is looked at
 	named   nameSet
 
 	resources []resource
@@ -133,7 +133,6 @@ func (m *mapper) release() bool {
 	m.named.reset(nil)
 	clear(m.paths[:cap(m.paths)])
 	clear(m.members[:cap(m.members)])
-	m.members = m.members[:0]
 	for i := range m.entities {
 		m.chunks[i/chunkSize][i%chunkSize].reset()
 	}

@@ -262,6 +262,7 @@ func (m *mapper) spanFacts(e *entity, scope pcommon.InstrumentationScope, name s
 	number("span.dropped_events", uint64(span.DroppedEventsCount()))
 	number("span.dropped_links", uint64(span.DroppedLinksCount()))
 	b = m.events(e, b)
+	b = m.moreLinks(e, b)
 	m.inside = b
 	m.addMetadata(e, namespaceOTel, b)
 }

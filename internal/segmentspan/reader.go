@@ -28,7 +28,7 @@ type attribute struct {
 
 // read replaces the content of r by the attributes of m.
 func (r *reader) read(m pcommon.Map) {
-	r.have, r.used = keySet{}, keySet{}
+	r.clearValues()
 	r.other, r.json, r.meta = r.other[:0], r.json[:0], r.meta[:0]
 	for name, value := range m.All() {
 		if k := keyOf(name); k != noKey {
@@ -49,14 +49,19 @@ func (r *reader) read(m pcommon.Map) {
 	}
 }
 
-// release drops what r refers to and keeps its memory.
-func (r *reader) release() {
+// clearValues drops the values, and with them what they refer to.
+func (r *reader) clearValues() {
 	for i := range r.have {
 		for set := r.have[i]; set != 0; set &= set - 1 {
 			r.vals[i<<6+bits.TrailingZeros64(set)] = pcommon.Value{}
 		}
 	}
 	r.have, r.used = keySet{}, keySet{}
+}
+
+// release drops what r refers to and keeps its memory.
+func (r *reader) release() {
+	r.clearValues()
 	clear(r.other[:cap(r.other)])
 	clear(r.json[:cap(r.json)])
 	clear(r.meta[:cap(r.meta)])

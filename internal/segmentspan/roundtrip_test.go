@@ -144,7 +144,7 @@ func checkDocuments(t testing.TB, docs [][]byte, got Encoded) {
 		}
 		if diff := segmenttest.Equal(doc, inOrder(t, want, out)); diff != "" {
 			t.Errorf("document %s: %s", want.ID, diff)
-			t.Logf("in:  %.4000s\nout: %.4000s", compact(doc), out)
+			t.Logf("in:  %.500s\nout: %.500s", compact(doc), out)
 		}
 	}
 }

@@ -163,7 +163,8 @@ func (m *mapper) shared(e *entity) {
 	m.awsOf(e)
 	m.sqlOf(e)
 	m.linksOf(e)
-	if name := r.str(keySamplingRuleName); name != "" {
+	// A tail sampler puts the rule on every span that it kept; the segment says it.
+	if name := r.str(keySamplingRuleName); name != "" && (e.born != roleNone || !e.sub) {
 		e.xrayBlock().SamplingRuleName = name
 	}
 	if auto := m.boolOf(keyAutoInstrumentation); auto != segment.Absent {

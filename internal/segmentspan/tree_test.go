@@ -278,3 +278,35 @@ func TestLocalRootOnAnotherCloud(t *testing.T) {
 			"subsegments":[{"name":"pay","namespace":"remote"}]}`,
 	}})
 }
+
+// TestManyLinks checks that the links past X-Ray's limit are not lost.
+func TestManyLinks(t *testing.T) {
+	td := ptrace.NewTraces()
+	span := spanAt(td, "a", consumer, 1, 0)
+	for i := range byte(segment.MaxLinks + 2) {
+		link := span.Links().AppendEmpty()
+		link.SetTraceID(pcommon.TraceID{15: i + 1})
+		link.SetSpanID(pcommon.SpanID{7: i + 1})
+		link.Attributes().PutInt("n", int64(i))
+	}
+	var doc struct {
+		Links    []any
+		Metadata struct {
+			OTel struct {
+				Links []struct {
+					Trace_id, ID string
+					Attributes   map[string]int
+				}
+			}
+		}
+	}
+	got := NewEncoder(Options{}).FromTraces(td)
+	if err := json.Unmarshal(got.Parts[0].JSON, &doc); err != nil {
+		t.Fatal(err)
+	}
+	more := doc.Metadata.OTel.Links
+	if len(doc.Links) != segment.MaxLinks || len(more) != 2 || more[1].ID != "0000000000000016" ||
+		more[1].Trace_id != "1-00000000-000000000000000000000016" || more[1].Attributes["n"] != 21 {
+		t.Errorf("%s", got.Parts[0].JSON)
+	}
+}

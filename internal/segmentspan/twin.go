@@ -178,15 +178,15 @@ func dropExceptionTwins(x *segment.Exception) {
 // dropLinkTwins does the same for a link.
 func dropLinkTwins(l *segment.Link) {
 	l.Attributes = withoutTwins(l.Attributes, nil)
-	fields := [3]segment.Member{{Name: "trace_id"}}
-	n := 1
-	if l.ID != (segment.ID{}) {
-		fields[n].Name = "id"
-		n++
+	var fields []segment.Member
+	for name, set := range map[string]bool{
+		"trace_id":   l.TraceID != segment.TraceID{},
+		"id":         l.ID != segment.ID{},
+		"attributes": len(l.Attributes) > 0,
+	} {
+		if set {
+			fields = append(fields, segment.Member{Name: name})
+		}
 	}
-	if len(l.Attributes) > 0 {
-		fields[n].Name = "attributes"
-		n++
-	}
-	l.Extra = withoutTwins(l.Extra, fields[:n])
+	l.Extra = withoutTwins(l.Extra, fields)
 }

@@ -1,7 +1,12 @@
 package e2e
 
 import (
+	"encoding/json"
 	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -93,13 +98,16 @@ service:
   extensions: [health_check, file_storage]
 `
 
-// With the queue on disk, kill -9 takes nothing that the exporter had accepted.
-func TestKillWithQueueOnDisk(t *testing.T) {
+// With the queue on disk, neither kill -9 nor a stop takes anything that the
+// exporter had accepted.
+func TestQueueOnDisk(t *testing.T) {
 	for name, test := range map[string]struct {
-		down bool // the endpoint is down until after the kill
+		down bool // the endpoint is down until the collector has ended
+		end  func(*collector)
 	}{
-		"endpoint down":      {down: true},
-		"requests under way": {down: false},
+		"kill, endpoint down":      {true, func(c *collector) { require.NoError(c.t, c.Kill()) }},
+		"kill, requests under way": {false, func(c *collector) { require.NoError(c.t, c.Kill()) }},
+		"stop, endpoint down":      {true, (*collector).stop},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -115,7 +123,7 @@ func TestKillWithQueueOnDisk(t *testing.T) {
 			ids := newOTLPSender(t, c).traces(100)
 			ids = append(ids, newUDPSender(t, c).segments(c, 200)...)
 			c.waitMetric(200, "receiver_awsxray_documents_accepted")
-			require.NoError(t, c.Kill())
+			test.end(c)
 			if test.down {
 				missing, _ := fake.missing(ids)
 				require.Equal(t, len(ids), missing, "the endpoint was down")
@@ -125,8 +133,90 @@ func TestKillWithQueueOnDisk(t *testing.T) {
 			fake.waitFor(ids)
 			c.stop()
 			if _, more := fake.missing(ids); test.down {
-				assert.Empty(t, more, "accepted more than once, although nothing was sent before the kill")
+				assert.Empty(t, more, "accepted more than once, although nothing was sent before the end")
 			}
 		})
 	}
+}
+
+const shortShutdown = `
+exporters:
+  awsxray:
+    shutdown_timeout: 500ms
+    retry_on_failure: {initial_interval: 50ms, max_interval: 500ms}
+`
+
+// A stop while the endpoint is down and the queue is in memory ends in time,
+// and says what is lost.
+func TestStopWithEndpointDown(t *testing.T) {
+	t.Parallel()
+	fake := newFakeXRay(t)
+	c := start(t, setup{configs: base(t, shortShutdown), env: fake.env()})
+	newOTLPSender(t, c).traces(10)
+	c.waitMetric(1, "exporter_awsxray_requests", `outcome="failed"`)
+	c.stop()
+	assert.Condition(t, func() bool {
+		for _, line := range c.complaints() {
+			if strings.Contains(line, `"reason": "shutdown"`) {
+				return true
+			}
+		}
+		return false
+	}, "nothing is said about the loss:\n%s", c.Log.Tail(20))
+}
+
+const deadLetters = `
+exporters:
+  awsxray:
+    dead_letter_directory: ${env:LETTERS}
+`
+
+// What X-Ray refuses for good is kept, and does not hold up the rest.
+func TestDeadLetters(t *testing.T) {
+	t.Parallel()
+	letters := t.TempDir()
+	fake := newFakeXRay(t)
+	var mu sync.Mutex
+	refused := map[string]string{} // documents by id
+	fake.behaveAs(func(w http.ResponseWriter, _ *http.Request, documents []string, accept func(...string)) {
+		mu.Lock()
+		defer mu.Unlock()
+		list := []map[string]string{}
+		for i, document := range documents {
+			if i%2 == 0 {
+				accept(document)
+				continue
+			}
+			var e entity
+			assert.NoError(t, json.Unmarshal([]byte(document), &e))
+			refused[e.ID] = document
+			list = append(list, map[string]string{"Id": e.ID, "ErrorCode": "InvalidSegment", "Message": "Trace Size Exceeded"})
+		}
+		reply, err := json.Marshal(map[string]any{"UnprocessedTraceSegments": list})
+		assert.NoError(t, err)
+		writeReply(w, http.StatusOK, string(reply))
+	})
+	fake.open()
+	c := start(t, setup{configs: base(t, deadLetters), env: append(fake.env(), "LETTERS="+letters)})
+	newUDPSender(t, c).segments(c, 100)
+	c.waitMetric(100, "receiver_awsxray_documents_accepted")
+	c.stop()
+	files, err := filepath.Glob(filepath.Join(letters, "*.jsonl"))
+	require.NoError(t, err)
+	kept := map[string]string{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for line := range strings.Lines(string(text)) {
+			var letter struct {
+				ID, Code string
+				Document json.RawMessage
+			}
+			require.NoError(t, json.Unmarshal([]byte(line), &letter))
+			assert.Equal(t, "InvalidSegment", letter.Code)
+			kept[letter.ID] = string(letter.Document)
+		}
+	}
+	assert.NotEmpty(t, refused)
+	assert.Equal(t, refused, kept)
 }

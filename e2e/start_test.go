@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"net"
+	"os"
+	"os/exec"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -71,4 +73,18 @@ func holdTCP(t *testing.T, address string) string {
 	require.NoError(t, err)
 	t.Cleanup(func() { listener.Close() })
 	return address
+}
+
+// A configuration can be checked on a machine where it runs.
+func TestValidateBesideARunningCollector(t *testing.T) {
+	t.Parallel()
+	addresses, err := local.Free()
+	require.NoError(t, err)
+	c := startWith(t, local.Options{Binary: binary(t), Configs: []string{"../configs/local.yaml"}, Addresses: addresses})
+	cmd := exec.Command(binary(t), "validate", "--config", "../configs/local.yaml")
+	cmd.Env = append(os.Environ(), addresses.Env()...)
+	output, err := cmd.CombinedOutput()
+	require.NoError(t, err, string(output))
+	c.stop()
+	assert.Empty(t, c.complaints())
 }

@@ -2,18 +2,54 @@ package awsxrayexporter
 
 import (
 	"strings"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 )
 
-// rareLogger passes the first line of each kind in a minute. What can happen
-// for each request is in the metrics.
+// rareInterval is how often the same text is logged at most.
+const rareInterval = time.Minute
+
+// rareLogger passes each text once a minute, with the fields it had first.
+// What can happen for each request is in the metrics. (zap's sampler does the
+// same with half a megabyte of counters.)
 func rareLogger(logger *zap.Logger) *zap.Logger {
 	return logger.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
-		return zapcore.NewSamplerWithOptions(core, time.Minute, 1, 0)
+		return rare{core, &logged{last: map[string]time.Time{}}}
 	}))
+}
+
+type rare struct {
+	zapcore.Core
+	logged *logged
+}
+
+// logged remembers when a text was logged last. The texts are constants of
+// this package, so there are few.
+type logged struct {
+	mu   sync.Mutex
+	last map[string]time.Time
+}
+
+// Check lets a line pass if its text was not logged for a minute.
+func (r rare) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if !r.Enabled(entry.Level) {
+		return checked
+	}
+	r.logged.mu.Lock()
+	defer r.logged.mu.Unlock()
+	if last, ok := r.logged.last[entry.Message]; ok && entry.Time.Sub(last) < rareInterval {
+		return checked
+	}
+	r.logged.last[entry.Message] = entry.Time
+	return r.Core.Check(entry, checked)
+}
+
+// With shares what was logged.
+func (r rare) With(fields []zapcore.Field) zapcore.Core {
+	return rare{r.Core.With(fields), r.logged}
 }
 
 // without leaves out the lines that begin with a text.

@@ -124,7 +124,7 @@ func newAbout(cfg *Config, ask func() (host, instance string)) about {
 		host, instance := ask()
 		a.Hostname, a.EC2InstanceId = first(a.Hostname, host), first(a.EC2InstanceId, instance)
 	}
-	a.EC2InstanceId, a.Hostname, a.ResourceARN = head(a.EC2InstanceId, 20), head(a.Hostname, 255), head(a.ResourceARN, 500)
+	a.EC2InstanceId, a.Hostname, a.ResourceARN = clip(a.EC2InstanceId, 20), clip(a.Hostname, 255), clip(a.ResourceARN, 500)
 	return a
 }
 
@@ -134,9 +134,6 @@ func first(a, b string) string {
 	}
 	return b
 }
-
-// head cuts s to what X-Ray takes of it.
-func head(s string, most int) string { return s[:min(len(s), most)] }
 
 // run reports until ctx ends, and then once more.
 func (r *reporter) run(ctx context.Context) {

@@ -56,7 +56,7 @@ func match(parts []segment.Part, list []unprocessed) []refusal {
 	out := make([]refusal, len(list))
 	taken := make([]bool, len(parts))
 	for i, u := range list {
-		out[i] = refusal{code: u.Code, message: u.Message}
+		out[i] = refusal{code: clip(u.Code, 64), message: clip(u.Message, 500)}
 		if u.Code == "" {
 			out[i].code = "none"
 		}
@@ -66,6 +66,14 @@ func match(parts []segment.Part, list []unprocessed) []refusal {
 		}
 	}
 	return out
+}
+
+// clip bounds what X-Ray says before it becomes a metric's attribute or a line of a log.
+func clip(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "")
 }
 
 // find returns the index of the document with this id, or else of one that

@@ -2,6 +2,7 @@ package awsxrayexporter
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -60,6 +61,10 @@ func TestMatch(t *testing.T) {
 	require.Len(t, got, 4)
 	assert.Equal(t, []int{1, 2, 3, -1}, []int{index(got[0]), index(got[1]), index(got[2]), index(got[3])})
 	assert.Equal(t, "none", got[3].code)
+
+	long := match(parts[:1], []unprocessed{{Code: strings.Repeat("c", 1000), Message: strings.Repeat("é", 1000)}})
+	assert.Len(t, long[0].code, 64)
+	assert.Equal(t, strings.Repeat("é", 250), long[0].message)
 
 	alone := match(parts[:1], []unprocessed{{Code: "MissingId"}})
 	assert.Equal(t, 0, index(alone[0]), "it can only be this one")

@@ -512,6 +512,11 @@ func TestIndexing(t *testing.T) {
 			want: `{"name":"name","annotations":{"a":"b"},"metadata":{"default":{"c":"d"}}}`,
 		},
 		{
+			name: "of the resource, listed by the span", kind: server, resource: map[string]any{"team": "t"},
+			span: map[string]any{"aws.xray.annotations": []any{"otel.resource.service.name", "otel.resource.none"}},
+			want: `{"name":"shop","annotations":{"otel.resource.service.name":"shop"},"metadata":{"default":{"otel.resource.team":"t"}}}`,
+		},
+		{
 			name: "listed by the settings", kind: server, span: attributes, resource: map[string]any{"team": "t"},
 			options: Options{IndexedAttributes: []string{"n", "http.request.method", "list", "otel.resource.team", "otel.resource.service.name"}},
 			want: `{"name":"shop","http":{"request":{"method":"GET"}},

@@ -308,11 +308,22 @@ func (m *mapper) resourceMetadata(e *entity, res *resource) []byte {
 	return m.buf
 }
 
+// annotateResource makes annotations of attributes of the resource: those that
+// the settings name, and those that the span names.
 func (m *mapper) annotateResource(e *entity, res *resource) {
 	left := m.inside[:0]
 	for _, a := range res.annotations {
 		if !m.annotate(e, a.name, a.value) {
 			left = appendMember(left, a.name, a.value)
+		}
+	}
+	if e.born == roleNone {
+		for _, name := range m.named.list {
+			if attribute, ok := strings.CutPrefix(name, resourcePrefix); ok {
+				if value, ok := res.attributes.Get(attribute); ok {
+					m.annotate(e, name, value)
+				}
+			}
 		}
 	}
 	m.inside = left

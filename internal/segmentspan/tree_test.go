@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -309,4 +310,27 @@ func TestManyLinks(t *testing.T) {
 		more[1].Trace_id != "1-00000000-000000000000000000000016" || more[1].Attributes["n"] != 21 {
 		t.Errorf("%s", got.Parts[0].JSON)
 	}
+}
+
+// TestConcurrentUse uses one encoder from several goroutines.
+func TestConcurrentUse(t *testing.T) {
+	encoder := NewEncoder(Options{IndexAllAttributes: true, LogGroups: []string{"a"}})
+	td := ptrace.NewTraces()
+	appendSpans(t, tokens, td)
+	for id := byte(1); id < 50; id++ {
+		spanAt(td, "a", internal, id, id/2).Attributes().PutInt("n", int64(id))
+	}
+	want := string(documents(encoder.FromTraces(td)))
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 20 {
+				if got := string(documents(encoder.FromTraces(td))); got != want {
+					t.Errorf("got %s", got)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding"
 	"flag"
 	"fmt"
 	"go/ast"
@@ -119,6 +120,12 @@ func (w *tableWriter) value(v reflect.Value, key, comment string) {
 			note = "off"
 		}
 	}
+	if text, ok := v.Addr().Interface().(encoding.TextMarshaler); ok && v.Kind() == reflect.Struct {
+		value, err := text.MarshalText()
+		require.NoError(w.t, err)
+		w.row(key, "string", "`"+string(value)+"`", comment)
+		return
+	}
 	if v.Kind() != reflect.Struct {
 		value := defaultOf(v)
 		if note != "" {
@@ -236,6 +243,7 @@ func fieldComments(t *testing.T, pkg string) map[string]string {
 				if text == "" {
 					text = f.Comment.Text()
 				}
+				text, _, _ = strings.Cut(text, "TODO") // notes of the libraries to themselves
 				for _, name := range f.Names {
 					comments[spec.Name.Name+"."+name.Name] = strings.Join(strings.Fields(text), " ")
 				}

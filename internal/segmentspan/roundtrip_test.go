@@ -24,24 +24,29 @@ const generated = 10_000
 // to spans, through OTLP bytes, in batches of one span, shuffled and merged
 // again, and back to documents.
 func TestRoundTripGenerated(t *testing.T) {
-	const together = 20
+	const together, workers = 20, 4
 	generated := generated
 	if testing.Short() {
 		generated = 1000
 	}
 	encoder := NewEncoder(Options{MaxDocumentBytes: segment.MaxDecodeBytes})
-	for batch := range generated / together {
-		if t.Failed() {
-			t.Fatalf("batch %d", batch-1)
-		}
-		rng := rand.New(rand.NewPCG(uint64(batch), 7))
-		docs := make([][]byte, together)
-		td := ptrace.NewTraces()
-		for i := range docs {
-			docs[i] = segmenttest.Generate(rng)
-			appendSpans(t, string(docs[i]), td)
-		}
-		checkDocuments(t, docs, encoder.FromTraces(travel(t, td, rng)))
+	for worker := range workers {
+		t.Run(fmt.Sprint(worker), func(t *testing.T) {
+			t.Parallel()
+			for batch := range generated / together / workers {
+				rng := rand.New(rand.NewPCG(uint64(batch), uint64(worker)))
+				docs := make([][]byte, together)
+				td := ptrace.NewTraces()
+				for i := range docs {
+					docs[i] = segmenttest.Generate(rng)
+					appendSpans(t, string(docs[i]), td)
+				}
+				checkDocuments(t, docs, encoder.FromTraces(travel(t, td, rng)))
+				if t.Failed() {
+					t.Fatalf("batch %d", batch)
+				}
+			}
+		})
 	}
 }
 

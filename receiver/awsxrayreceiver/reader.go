@@ -15,16 +15,28 @@ import (
 // datagrams come many at a time: waking up, and handing on, costs more than
 // decoding a small segment. A datagram that comes alone is not held up.
 const (
-	maxLinger = 5 * time.Millisecond
-	minLinger = maxLinger / 20
-	// maxLingerBuffer is the receive buffer with which maxLinger is safe: of 4
-	// MiB even 30,000 small segments a second take up 5 % in that time.
-	maxLingerBuffer = 4 << 20
+	maxLinger = 10 * time.Millisecond
+	// minLinger is the shortest wait that is worth a timer.
+	minLinger = maxLinger / 40
+	// lingerShare is the part of the receive buffer that may fill meanwhile. The
+	// rest is for bursts: one sender can write 2,000 datagrams in 10 ms.
+	lingerShare = 1.0 / 8
+	// kernelOverhead is about what the kernel adds to a datagram in its buffer:
+	// 1,600 bytes to 700, 900 to 19,000.
+	kernelOverhead = 1600
 )
 
-// lingerFor returns how long to wait with a receive buffer of the given size.
-func lingerFor(receiveBuffer int) time.Duration {
-	return min(max(maxLinger*time.Duration(receiveBuffer)/maxLingerBuffer, minLinger), maxLinger)
+// lingerFor returns how long to wait after bytes have arrived in elapsed, with
+// the given receive buffer: 0 if they came alone, or too fast.
+func lingerFor(elapsed time.Duration, bytes, receiveBuffer int) time.Duration {
+	if elapsed > 2*maxLinger {
+		return 0
+	}
+	wait := time.Duration(float64(elapsed) * lingerShare * float64(receiveBuffer) / float64(max(bytes, 1)))
+	if wait < minLinger {
+		return 0
+	}
+	return min(wait, maxLinger)
 }
 
 // dropsEvery is how often a busy reader asks the kernel what it dropped.
@@ -50,8 +62,9 @@ type reader struct {
 // run reads until the socket is interrupted, and then what the kernel still holds.
 func (rd *reader) run() {
 	var copies []string
-	var lastRead, lastDrops time.Time
-	linger := lingerFor(rd.socket.ReceiveBuffer())
+	var lastDrops time.Time
+	var waited time.Time // when the reader last began to wait
+	var bytes int        // what has arrived since
 	wait := firstReadWait
 	for {
 		batch, err := rd.socket.Read()
@@ -77,11 +90,17 @@ func (rd *reader) run() {
 			rd.countDrops()
 			lastDrops = now
 		}
-		if len(batch) < udpsocket.MaxBatch && now.Sub(lastRead) < 2*linger {
-			time.Sleep(linger)
-			now = now.Add(linger)
+		for _, b := range batch {
+			bytes += len(b) + kernelOverhead
 		}
-		lastRead = now
+		if len(batch) == udpsocket.MaxBatch {
+			continue // there is more
+		}
+		linger := lingerFor(now.Sub(waited), bytes, rd.socket.ReceiveBuffer())
+		waited, bytes = now, 0
+		if linger > 0 {
+			time.Sleep(linger)
+		}
 	}
 }
 

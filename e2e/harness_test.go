@@ -189,3 +189,14 @@ func post(t testing.TB, url, body string) (int, string) {
 	require.NoError(t, err)
 	return reply.StatusCode, string(text)
 }
+
+// get returns a page that must be there.
+func get(t testing.TB, url string) string {
+	reply, err := httpClient.Get(url)
+	require.NoError(t, err)
+	defer reply.Body.Close()
+	text, err := io.ReadAll(reply.Body)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, reply.StatusCode, url)
+	return string(text)
+}

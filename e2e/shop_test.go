@@ -50,10 +50,13 @@ func TestShop(t *testing.T) {
 	sent, err := s.SendAll(ctx, rounds)
 	require.NoError(t, err)
 
-	report, err := shop.NewReader("http://"+addresses.API).Check(ctx, sent, from)
+	checkCtx, cancelCheck := context.WithTimeout(ctx, wait)
+	defer cancelCheck()
+	report, err := shop.NewReader("http://"+addresses.API).Check(checkCtx, sent, from)
 	require.NoError(t, err)
 	require.Empty(t, report.Misses)
 	checkWithJavaScript(t, addresses.API, sent, from)
+	checkPages(t, addresses.API, sent)
 
 	c.stop()
 	assert.Empty(t, c.complaints())
@@ -127,6 +130,21 @@ func checkWithJavaScript(t *testing.T, api string, sent []shop.Sent, from time.T
 			}
 		}
 		assert.ElementsMatch(t, want, got, s.Name)
+	}
+}
+
+// checkPages looks at what a person sees: the graph with all that the shop
+// consists of, and a page for a trace with the services in it.
+func checkPages(t *testing.T, api string, sent []shop.Sent) {
+	page := get(t, "http://"+api+"/")
+	for name := range shop.WantGraph(sent).Nodes {
+		assert.Contains(t, page, ">"+name+"<", "the first page")
+	}
+	for _, s := range sent[:len(sent)/rounds] {
+		page := get(t, "http://"+api+"/traces/"+s.TraceID)
+		for _, v := range s.Scenario.Visits {
+			assert.Contains(t, page, v.Service, "the page of a trace")
+		}
 	}
 }
 

@@ -70,10 +70,10 @@ func javaFrame(body string) (path string, line segment.Int, label string, ok boo
 	if !ok {
 		return "", line, "", false
 	}
-	if i := strings.LastIndex(label, ") ["); i >= 0 {
-		label = label[:i+1]
-	} else if i := strings.LastIndex(label, ") ~["); i >= 0 {
-		label = label[:i+1]
+	if strings.HasSuffix(label, "]") {
+		if i := max(strings.LastIndex(label, ") ["), strings.LastIndex(label, ") ~[")); i >= 0 {
+			label = label[:i+1]
+		}
 	}
 	open := strings.LastIndexByte(label, '(')
 	if open <= 0 || label[len(label)-1] != ')' {

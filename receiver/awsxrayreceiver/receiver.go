@@ -173,18 +173,22 @@ func (r *xrayReceiver) listen(ctx context.Context) error {
 		address = socket.LocalAddr().String() // with the port, if it was 0
 		r.readers = append(r.readers, &reader{r: r, socket: socket})
 	}
-	granted := r.readers[0].socket.ReceiveBuffer()
-	fields := []zap.Field{zap.String("udp", address), zap.Int("sockets", len(r.readers)), zap.Int("receive_buffer_bytes", granted)}
-	if granted > 0 && granted < r.cfg.ReceiveBufferBytes {
-		fields = append(fields, zap.Int("asked_for", r.cfg.ReceiveBufferBytes))
-		if udpsocket.ReceiveBufferHint != "" {
-			fields = append(fields, zap.String("raise_it_with", fmt.Sprint(udpsocket.ReceiveBufferHint, r.cfg.ReceiveBufferBytes)))
-		}
-		r.logger.Warn("Segments are received with a smaller buffer than asked for; the kernel drops what it cannot hold", fields...)
-		return nil
-	}
-	r.logger.Info("Segments are received", fields...)
+	r.logListening(address, r.readers[0].socket.ReceiveBuffer())
 	return nil
+}
+
+// logListening says what the kernel granted, and how to get the rest.
+func (r *xrayReceiver) logListening(address string, granted int) {
+	fields := []zap.Field{zap.String("udp", address), zap.Int("sockets", len(r.readers)), zap.Int("receive_buffer_bytes", granted)}
+	if granted == 0 || granted >= r.cfg.ReceiveBufferBytes {
+		r.logger.Info("Segments are received", fields...)
+		return
+	}
+	fields = append(fields, zap.Int("asked_for", r.cfg.ReceiveBufferBytes))
+	if udpsocket.ReceiveBufferHint != "" {
+		fields = append(fields, zap.String("raise_it_with", fmt.Sprint(udpsocket.ReceiveBufferHint, r.cfg.ReceiveBufferBytes)))
+	}
+	r.logger.Warn("Segments are received with a smaller buffer than asked for; the kernel drops what it cannot hold", fields...)
 }
 
 func (r *xrayReceiver) closeSockets() {

@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/tailwater-otel/tailwater/internal/udpsocket"
 	"github.com/tailwater-otel/tailwater/receiver/awsxrayreceiver/internal/metadatatest"
@@ -268,6 +269,24 @@ func TestTakenPort(t *testing.T) {
 	f = newFixture(t, testConfig(func(c *Config) { c.Endpoint = "192.0.2.1:0" }), nil)
 	require.ErrorContains(t, f.Start(t.Context(), f.host), "listen on udp 192.0.2.1:0")
 	require.NoError(t, f.Shutdown(t.Context()))
+}
+
+func TestSaysWhatTheKernelGranted(t *testing.T) {
+	f := newFixture(t, testConfig(nil), nil)
+	f.logListening("127.0.0.1:2000", 4<<20)
+	f.logListening("127.0.0.1:2000", 0) // the system does not tell
+	f.logListening("127.0.0.1:2000", 212_992)
+	lines := f.logs.All()
+	require.Len(t, lines, 3)
+	assert.Equal(t, zapcore.InfoLevel, lines[0].Level)
+	assert.Equal(t, zapcore.InfoLevel, lines[1].Level)
+	assert.Equal(t, zapcore.WarnLevel, lines[2].Level)
+	fields := lines[2].ContextMap()
+	assert.Equal(t, int64(212_992), fields["receive_buffer_bytes"])
+	assert.Equal(t, int64(4<<20), fields["asked_for"])
+	if runtime.GOOS == "linux" {
+		assert.Equal(t, "sysctl -w net.core.rmem_max=4194304", fields["raise_it_with"])
+	}
 }
 
 func TestWarnsOfKeysWithoutEffect(t *testing.T) {

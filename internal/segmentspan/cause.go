@@ -111,7 +111,7 @@ func framesText(frames []segment.Frame) (string, bool) {
 	b := make([]byte, 0, size)
 	for i := range frames {
 		f := &frames[i]
-		if len(f.Extra) > 0 || f.Line.Form == segment.StringInt || f.Line.Value < 0 ||
+		if len(f.Extra) > 0 || f.Line.Form == segment.StringInt || f.Line.Value < 0 || f.Line.Value >= maxLine ||
 			strings.IndexByte(f.Label, '\n') >= 0 || strings.ContainsAny(f.Path, "\n(") {
 			return "", false
 		}
@@ -153,22 +153,22 @@ func parseFrames(text string, frames []segment.Frame) []segment.Frame {
 	return frames
 }
 
+// maxLine is past the lines that the text of a frame can say.
+const maxLine = 1_000_000_000
+
 // cutLine cuts ":LINE" off a path.
 func cutLine(path string) (string, int64, bool) {
 	colon := strings.LastIndexByte(path, ':')
-	if colon < 0 {
+	digits := path[colon+1:]
+	if colon < 0 || digits == "" || len(digits) > len("999999999") || digits[0] == '0' && len(digits) > 1 {
 		return path, 0, false
 	}
-	digits := path[colon+1:]
-	if digits == "" || len(digits) > 18 || digits[0] == '0' && len(digits) > 1 {
-		// No number that framesText writes, or one past any file.
-		if len(digits) <= 18 {
+	n := int64(0)
+	for _, c := range []byte(digits) {
+		if c < '0' || c > '9' {
 			return path, 0, false
 		}
-	}
-	n, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil || digits[0] == '+' || digits[0] == '-' {
-		return path, 0, false
+		n = n*10 + int64(c-'0')
 	}
 	return path[:colon], n, true
 }

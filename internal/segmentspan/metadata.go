@@ -294,51 +294,63 @@ func appendAttributes(b []byte, attrs pcommon.Map) []byte {
 // events writes the events of a span: of exceptions that the cause shows, what
 // it does not show.
 func (m *mapper) events(e *entity, b []byte) []byte {
+	before := len(b)
 	first := true
 	for i, event := range e.span.Events().All() {
 		exception := event.Name() == eventException
 		if exception && e.born != roleNone {
 			continue
 		}
-		attempt := e.born == roleNone && m.isFailedAttempt(event)
+		start := len(b)
 		if first {
 			b = append(appendName(b, "events"), '[')
 		} else {
 			b = append(b, ',')
 		}
-		first = false
-		b = append(b, `{"name":`...)
-		b = segment.AppendString(b, event.Name())
+		b = segment.AppendString(append(b, `{"name":`...), event.Name())
+		named := len(b)
 		if event.Timestamp() != 0 {
 			b = appendSeconds(append(b, `,"time":`...), event.Timestamp())
 		}
-		none := true
-		for name, value := range event.Attributes().All() {
-			if exception && m.isShown(e, i, name) ||
-				attempt && (name == attemptStatus || name == attemptMessage) {
-				continue
-			}
-			if none {
-				b = append(b, `,"attributes":{`...)
-			} else {
-				b = append(b, ',')
-			}
-			none = false
-			b = append(segment.AppendString(b, name), ':')
-			b = appendValue(b, value, 0)
-		}
-		if !none {
-			b = append(b, '}')
-		}
+		b = m.eventAttributes(e, i, event, b)
 		if n := event.DroppedAttributesCount(); n != 0 {
 			b = strconv.AppendUint(append(b, `,"dropped_attributes":`...), uint64(n), 10)
 		}
+		if exception && len(b) == named {
+			b = b[:start]
+			continue
+		}
 		b = append(b, '}')
+		first = false
 	}
-	if !first {
+	if len(b) > before {
 		b = append(b, ']')
 	}
 	return b
+}
+
+// eventAttributes writes the attributes of an event that the cause does not show.
+func (m *mapper) eventAttributes(e *entity, index int, event ptrace.SpanEvent, b []byte) []byte {
+	exception := event.Name() == eventException
+	attempt := e.born == roleNone && m.isFailedAttempt(event)
+	none := true
+	for name, value := range event.Attributes().All() {
+		if exception && m.isShown(e, index, name) || attempt && (name == attemptStatus || name == attemptMessage) {
+			continue
+		}
+		if none {
+			b = append(b, `,"attributes":{`...)
+		} else {
+			b = append(b, ',')
+		}
+		none = false
+		b = append(segment.AppendString(b, name), ':')
+		b = appendValue(b, value, 0)
+	}
+	if none {
+		return b
+	}
+	return append(b, '}')
 }
 
 // isShown says whether the cause shows this attribute of an exception event.

@@ -254,7 +254,8 @@ func (id *identity) beanstalk() (b segment.ElasticBeanstalk) {
 
 // sdk derives aws.xray.sdk.
 func (id *identity) sdk() string {
-	if id.sdkName == "" || id.sdkLanguage == "" {
+	// Contrib's receiver leaves the language in the name.
+	if id.sdkName == "" || id.sdkLanguage == "" || strings.Contains(id.sdkName, " for ") {
 		return id.sdkName
 	}
 	if id.sdkName == xraySDK {

@@ -117,7 +117,7 @@ func (s *samplingServer) resolve(ctx context.Context) {
 		})
 		s.upstream.Store(&upstreamState{client: client, err: err})
 		if err == nil {
-			s.logger.Info("Sampling API asks X-Ray", zap.String("url", client.URL()), zap.String("region", client.Region()))
+			s.logger.Info("Sampling API asks X-Ray", zap.String("target", client.Describe()))
 			s.status.clear(troubleSampling)
 			return
 		}

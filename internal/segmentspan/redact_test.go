@@ -188,6 +188,12 @@ func TestProcessors(t *testing.T) {
 			`{"otel":{"a":1}}`, `{"otel":{"a":1,"trace_state":"ot=th:8"}}`,
 		},
 		{
+			"keep by a rule", func(_ pcommon.Map, span ptrace.Span) {
+				span.Attributes().PutStr("aws.xray.sampling_rule_name", "slow")
+			},
+			`"user":"u"`, `"user":"u","aws":{"xray":{"sampling_rule_name":"slow"}}`,
+		},
+		{
 			"delete the mark", func(resource pcommon.Map, span ptrace.Span) {
 				for _, name := range []string{"aws.xray.document", "enduser.id", "aws.xray.metadata.otel", "db.statement", "tenant"} {
 					span.Attributes().Remove(name)

@@ -356,8 +356,7 @@ func (id *identity) logGroups(dst []segment.LogGroup) []segment.LogGroup {
 }
 
 // blocks writes what of the segment's identity its resource does not say.
-// derived is the zero identity for a subsegment, which has no say in the
-// resource.
+// derived is w.none for a subsegment, which has no say in the resource.
 func (w *writer) blocks(s *segment.Segment, derived *identity) {
 	service := segment.Service{}
 	if s.Service != nil {
@@ -386,7 +385,11 @@ func (w *writer) blocks(s *segment.Segment, derived *identity) {
 	w.derived("/aws/xray/sdk", xray.SDK, derived.sdk())
 	w.derived("/aws/xray/sdk_version", xray.SDKVersion, derived.sdkVersion)
 	w.bool(keyAutoInstrumentation, xray.AutoInstrumentation)
-	w.str(keySamplingRuleName, xray.SamplingRuleName)
+	if derived == &w.none {
+		w.text("/aws/xray/sampling_rule_name", xray.SamplingRuleName)
+	} else {
+		w.str(keySamplingRuleName, xray.SamplingRuleName)
+	}
 	w.extra("/aws/xray", xray.Extra)
 	if len(a.CloudWatchLogs) > 0 && len(derived.logNames)+len(derived.logARNs) == 0 {
 		w.json("/aws/cloudwatch_logs", logGroupsJSON(a.CloudWatchLogs))

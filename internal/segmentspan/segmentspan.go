@@ -63,7 +63,9 @@ type Encoded struct {
 	// Unsampled counts the spans that were skipped because they carry
 	// aws.trace.flag.sampled = 0 (OTLP over UDP, "T1U").
 	Unsampled int
-	// Invalid counts the spans that cannot be documents, by reason.
+	// Invalid counts the spans that cannot be documents, by reason: one of
+	// InvalidTraceID, InvalidSpanID, InvalidStart and InvalidTraceTime. It is
+	// nil if there are none.
 	Invalid map[string]int
 	// Superseded counts in-progress spans whose completed form was at hand.
 	Superseded int

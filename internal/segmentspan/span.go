@@ -163,8 +163,8 @@ func (m *mapper) shared(e *entity) {
 	m.awsOf(e)
 	m.sqlOf(e)
 	m.linksOf(e)
-	// A tail sampler puts the rule on every span that it kept; the segment says it.
-	if name := r.str(keySamplingRuleName); name != "" && (e.born != roleNone || !e.sub) {
+	// A tail sampler puts the rule on every span that it kept; segments say it.
+	if name := r.str(keySamplingRuleName); name != "" && !e.sub {
 		e.xrayBlock().SamplingRuleName = name
 	}
 	if auto := m.boolOf(keyAutoInstrumentation); auto != segment.Absent {

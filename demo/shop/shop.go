@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -82,7 +81,7 @@ func Start(ctx context.Context, o Options) (shop *Shop, err error) {
 	if err != nil {
 		return nil, err
 	}
-	node, why := findNode(o.Dir)
+	node, why := findNode(ctx, o.Dir)
 	if why != "" {
 		s.LeftOut = "The Node services (frontend and catalog, with their DynamoDB calls) are left out: " + why
 		s.URL, s.Scenarios = "http://"+ordersAddress, Scenarios(false)
@@ -114,18 +113,6 @@ func Start(ctx context.Context, o Options) (shop *Shop, err error) {
 	}
 	s.URL, s.Scenarios = "http://"+frontendAddress, Scenarios(true)
 	return s, nil
-}
-
-// findNode returns the node program, or why the Node services cannot run.
-func findNode(dir string) (path, why string) {
-	path, err := exec.LookPath("node")
-	if err != nil {
-		return "", "there is no node on the PATH."
-	}
-	if _, err := os.Stat(filepath.Join(dir, "node_modules")); err != nil {
-		return "", fmt.Sprintf("their packages are not installed (run npm ci in %s).", dir)
-	}
-	return path, ""
 }
 
 // serve runs one of the backends in this process.

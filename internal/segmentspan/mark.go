@@ -48,7 +48,7 @@ func (w *writer) entity(s *segment.Segment, parent segment.ID, as role, id *iden
 	span.SetName(s.Name)
 
 	w.attrs = span.Attributes()
-	w.attrs.EnsureCapacity(10 + len(s.Annotations) + len(s.Metadata))
+	w.attrs.EnsureCapacity(expectedAttributes(s))
 	w.spelled, w.absent, w.quoted = "", "", ""
 
 	w.str(keyDocument, roleNames[as])
@@ -82,6 +82,21 @@ func (w *writer) entity(s *segment.Segment, parent segment.ID, as role, id *iden
 	for _, sub := range s.Subsegments {
 		w.entity(sub, s.ID, roleEmbedded, &w.none)
 	}
+}
+
+// expectedAttributes is about how many attributes an entity gets.
+func expectedAttributes(s *segment.Segment) int {
+	n := 3 + min(len(s.Annotations)+len(s.Metadata)+len(s.Extra), 3*maxHomes)
+	if s.HTTP != nil {
+		n += 5
+	}
+	if s.SQL != nil {
+		n += 6
+	}
+	if s.AWS != nil {
+		n += 5
+	}
+	return n
 }
 
 // redundant keeps what some SDKs write on embedded subsegments too.

@@ -212,8 +212,18 @@ func TestRedaction(t *testing.T) {
 		{"name":"orders@db","id":"0000000000000002","start_time":1760797120.2,"end_time":1760797120.3,"namespace":"remote",
 		"sql":{"url":"postgres://shop@db:5432/orders","database_type":"Postgres","preparation":"statement",
 		"sanitized_query":"SELECT secret FROM cards"}}]}`)
-	fake.waitFor([]string{"0000000000000001", "0000000000000002"})
+	traces, ids := newTrace()
+	attributes := traces.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(2).Attributes()
+	attributes.PutStr("db.system", "postgresql")
+	attributes.PutStr("db.name", "orders")
+	attributes.PutStr("db.statement", "SELECT secret FROM cards")
+	attributes.PutStr("db.query.text", "SELECT secret FROM cards")
+	newOTLPSender(t, c).send(traces)
+	fake.waitFor(append(ids, "0000000000000001", "0000000000000002"))
 	c.stop()
+	otel, _ := fake.document(ids[0])
+	assert.Contains(t, otel, "postgresql")
+	assert.NotContains(t, otel, "secret")
 	got, _ := fake.document("0000000000000001")
 	assert.Empty(t, segmenttest.Equal([]byte(`{"name":"orders","id":"0000000000000001","trace_id":"`+xrayTraceID(trace)+`",
 		"start_time":1760797120.1,"end_time":1760797120.5,"annotations":{"item":"cup"},"subsegments":[

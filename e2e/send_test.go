@@ -108,11 +108,16 @@ func (s *otlpSender) traces(n int) (ids []string) {
 	s.t.Helper()
 	for range n {
 		traces, its := newTrace()
-		_, err := s.client.Export(s.t.Context(), ptraceotlp.NewExportRequestFromTraces(traces))
-		require.NoError(s.t, err)
+		s.send(traces)
 		ids = append(ids, its...)
 	}
 	return ids
+}
+
+func (s *otlpSender) send(traces ptrace.Traces) {
+	s.t.Helper()
+	_, err := s.client.Export(s.t.Context(), ptraceotlp.NewExportRequestFromTraces(traces))
+	require.NoError(s.t, err)
 }
 
 func newTrace() (traces ptrace.Traces, ids []string) {

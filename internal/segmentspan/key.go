@@ -128,7 +128,6 @@ const (
 	keyECSTaskFamily
 	keyHostID
 	keyHostImageID
-	keyHostName
 	keyHostType
 	keyK8sClusterName
 	keyK8sPodName
@@ -266,7 +265,6 @@ var keyNames = [numKeys]string{
 	keyECSTaskFamily:          "aws.ecs.task.family",
 	keyHostID:                 "host.id",
 	keyHostImageID:            "host.image.id",
-	keyHostName:               "host.name",
 	keyHostType:               "host.type",
 	keyK8sClusterName:         "k8s.cluster.name",
 	keyK8sPodName:             "k8s.pod.name",

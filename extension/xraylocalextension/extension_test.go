@@ -137,6 +137,15 @@ func TestSDK(t *testing.T) {
 		require.Len(t, b.FaultRootCauses, 1)
 		require.Equal(t, 1760797121.0, float64(b.StartTime.UnixNano())/1e9)
 	})
+	t.Run("FilterExpression", func(t *testing.T) {
+		out, err := c.GetTraceSummaries(ctx, &xray.GetTraceSummariesInput{
+			StartTime: from, EndTime: to, FilterExpression: aws.String(`edge("orders", "payment") { fault } AND annotation[tenant] = "green"`),
+		})
+		require.NoError(t, err)
+		require.EqualValues(t, 5, aws.ToInt64(out.TracesProcessedCount))
+		require.Len(t, out.TraceSummaries, 1)
+		require.Equal(t, traceB, aws.ToString(out.TraceSummaries[0].Id))
+	})
 	t.Run("BatchGetTraces", func(t *testing.T) {
 		out, err := c.BatchGetTraces(ctx, &xray.BatchGetTracesInput{TraceIds: []string{traceA, none, traceA}})
 		require.NoError(t, err)
@@ -204,8 +213,9 @@ func TestSDK(t *testing.T) {
 		invalid := (*types.InvalidRequestException)(nil)
 		require.ErrorAs(t, err, &invalid)
 		require.Equal(t, "Exceeding maximum segment count: 50", invalid.ErrorMessage())
-		_, err = c.GetTraceSummaries(ctx, &xray.GetTraceSummariesInput{StartTime: from, EndTime: to, FilterExpression: aws.String("fault")})
+		_, err = c.GetTraceSummaries(ctx, &xray.GetTraceSummariesInput{StartTime: from, EndTime: to, FilterExpression: aws.String("ok AND faults")})
 		require.ErrorAs(t, err, &invalid)
+		require.Equal(t, "FilterExpression: column 8: unknown keyword faults", invalid.ErrorMessage())
 	})
 	t.Run("unknown operation", func(t *testing.T) {
 		_, err := c.GetInsightSummaries(ctx, &xray.GetInsightSummariesInput{StartTime: from, EndTime: to})

@@ -311,7 +311,7 @@ func TestErrors(t *testing.T) {
 		"no end":             {"/ServiceGraph", `{"StartTime":1}`, 400, "InvalidRequestException", "EndTime is missing"},
 		"backwards":          {"/TraceSummaries", `{"StartTime":2,"EndTime":1}`, 400, "InvalidRequestException", "after EndTime"},
 		"no epoch":           {"/TraceSummaries", `{"StartTime":0,"EndTime":1e300}`, 400, "InvalidRequestException", "seconds since 1970"},
-		"filter":             {"/TraceSummaries", `{"StartTime":1,"EndTime":2,"FilterExpression":"fault"}`, 400, "InvalidRequestException", "not supported here yet"},
+		"filter":             {"/TraceSummaries", `{"StartTime":1,"EndTime":2,"FilterExpression":"ok AND faults"}`, 400, "InvalidRequestException", "FilterExpression: column 8: unknown keyword faults"},
 		"range type":         {"/TraceSummaries", `{"StartTime":1,"EndTime":2,"TimeRangeType":"Moon"}`, 400, "InvalidRequestException", `"Moon"`},
 		"token":              {"/TraceSummaries", `{"StartTime":1,"EndTime":2,"NextToken":"zzz"}`, 400, "InvalidRequestException", "NextToken"},
 		"graph token":        {"/ServiceGraph", `{"StartTime":1,"EndTime":2,"NextToken":"zzz"}`, 400, "InvalidRequestException", "NextToken"},

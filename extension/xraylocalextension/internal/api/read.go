@@ -9,6 +9,7 @@ import (
 
 	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/graph"
 	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/store"
+	"github.com/tailwater-otel/tailwater/internal/filterexpr"
 	"github.com/tailwater-otel/tailwater/internal/segment"
 )
 
@@ -17,6 +18,10 @@ const (
 	maxTraceIDs = 5
 	// pageSize is how many summaries a page holds.
 	pageSize = 100
+	// maxScan and maxScanTime bound how many traces are held against a filter
+	// expression for one page, which may therefore hold fewer, or none.
+	maxScan     = 1000
+	maxScanTime = 2 * time.Second
 )
 
 type getTraceSummariesInput struct {
@@ -33,8 +38,11 @@ func (h *Handler) getTraceSummaries(in *getTraceSummariesInput) (*getTraceSummar
 	if err != nil {
 		return nil, err
 	}
+	var filter *filterexpr.Expr
 	if in.FilterExpression != "" {
-		return nil, invalid("FilterExpression is not supported here yet; leave it out and filter the summaries")
+		if filter, err = filterexpr.Parse(in.FilterExpression); err != nil {
+			return nil, invalid("FilterExpression: %v", err)
+		}
 	}
 	by, ok := map[string]store.By{"": store.ByStart, "TraceId": store.ByStart, "Event": store.ByUpdate, "Service": store.ByEnd}[in.TimeRangeType]
 	if !ok {
@@ -49,21 +57,24 @@ func (h *Handler) getTraceSummaries(in *getTraceSummariesInput) (*getTraceSummar
 		list = store.After(list, at, id)
 	}
 	out := &getTraceSummariesOutput{ApproximateTime: epoch(to), TraceSummaries: []traceSummary{}}
-	if len(list) > pageSize {
-		list = list[:pageSize]
-		last := list[pageSize-1]
-		token := formatToken(last.At, last.ID)
-		out.NextToken = &token
-	}
 	if len(list) > 0 {
 		out.ApproximateTime = epoch(list[0].At)
 	}
-	out.TracesProcessedCount = len(list)
-	for _, e := range list {
-		s := wireSummary(e.Digest().Summary)
-		s.Revision = e.Revision
-		s.MatchedEventTime = epoch(e.Updated)
-		out.TraceSummaries = append(out.TraceSummaries, s)
+	started := h.now()
+	for i, e := range list {
+		d := e.Digest()
+		out.TracesProcessedCount++
+		if filter == nil || filter.Match(d.Filter) {
+			s := wireSummary(d.Summary)
+			s.Revision = e.Revision
+			s.MatchedEventTime = epoch(e.Updated)
+			out.TraceSummaries = append(out.TraceSummaries, s)
+		}
+		if full := len(out.TraceSummaries) == pageSize || out.TracesProcessedCount == maxScan || h.now().Sub(started) > maxScanTime; full && i < len(list)-1 {
+			token := formatToken(e.At, e.ID)
+			out.NextToken = &token
+			break
+		}
 	}
 	return out, nil
 }

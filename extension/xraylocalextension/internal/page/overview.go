@@ -4,11 +4,13 @@ import (
 	"math"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/graph"
 	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/store"
 	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/trace"
+	"github.com/tailwater-otel/tailwater/internal/filterexpr"
 )
 
 const (
@@ -53,6 +55,7 @@ type query struct {
 	span     time.Duration
 	state    string
 	slow     float64
+	search   string // a filter expression
 	service  string
 	kind     string // the type of service, if withKind
 	withKind bool
@@ -80,6 +83,7 @@ func parseQuery(v url.Values) query {
 	if n, err := strconv.Atoi(v.Get("n")); err == nil {
 		q.limit = min(max(n, 1), maxListSize)
 	}
+	q.search = strings.TrimSpace(v.Get("q"))
 	q.service, q.kind, q.withKind = v.Get("service"), v.Get("type"), v.Has("type")
 	return q
 }
@@ -95,6 +99,9 @@ func (q query) address() string {
 	}
 	if q.slow != slowSeconds {
 		v.Set("slow", strconv.FormatFloat(q.slow, 'g', -1, 64))
+	}
+	if q.search != "" {
+		v.Set("q", q.search)
 	}
 	if q.service != "" {
 		v.Set("service", q.service)
@@ -161,6 +168,7 @@ type overview struct {
 	Slow     string
 	Service  string // the list is about
 	AllLink  string
+	Search   search
 	Graph    *diagram
 	Traces   []listed
 	Matching int
@@ -189,7 +197,8 @@ type listed struct {
 // maxListedServices is how many services a line of the list names.
 const maxListedServices = 6
 
-func newOverview(st *store.Store, now time.Time, q query, host string) *overview {
+func newOverview(st *store.Store, clock func() time.Time, q query, host string) *overview {
+	now := clock()
 	v := &overview{Endpoint: host, Service: q.service, Slow: formatSeconds(q.slow)}
 	bytes, traces := st.Size(now)
 	v.Empty, v.Stored = traces == 0, traces
@@ -207,6 +216,8 @@ func newOverview(st *store.Store, now time.Time, q query, host string) *overview
 	c := q
 	c.service, c.limit = "", listSize
 	v.AllLink = c.address()
+	var filter *filterexpr.Expr
+	v.Search, filter = newSearch(q)
 
 	var from time.Time
 	if q.span > 0 {
@@ -220,7 +231,7 @@ func newOverview(st *store.Store, now time.Time, q query, host string) *overview
 	for _, e := range entries {
 		d := e.Digest()
 		b.Add(d.Flow)
-		if !q.matches(d.Summary) {
+		if v.Search.Error != "" || !q.matches(d.Summary) || filter != nil && !v.Search.matches(filter, d.Filter, clock) {
 			continue
 		}
 		if v.Matching++; len(v.Traces) < q.limit {

@@ -65,7 +65,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (h *Handler) overview(w http.ResponseWriter, r *http.Request) {
 	q := parseQuery(r.URL.Query())
-	h.render(w, http.StatusOK, "overview.html", newOverview(h.store, h.now(), q, r.Host))
+	h.render(w, http.StatusOK, "overview.html", newOverview(h.store, h.now, q, r.Host))
 }
 
 func (h *Handler) trace(w http.ResponseWriter, r *http.Request) {

@@ -161,7 +161,7 @@ func TestFilters(t *testing.T) {
 func TestQueryAddress(t *testing.T) {
 	for _, address := range []string{
 		"/", "/?range=5m", "/?range=all&state=slow", "/?slow=0.25&state=slow", "/?service=a+%26+b",
-		"/?service=orders&type=AWS%3A%3ADynamoDB%3A%3ATable", "/?service=shipping&type=", "/?n=250",
+		"/?service=orders&type=AWS%3A%3ADynamoDB%3A%3ATable", "/?q=service%28%29+%7B+fault+%7D&range=5m", "/?service=shipping&type=", "/?n=250",
 	} {
 		r := httptest.NewRequest(http.MethodGet, address, nil)
 		require.Equal(t, address, parseQuery(r.URL.Query()).address())
@@ -257,7 +257,7 @@ func TestHostileText(t *testing.T) {
 		 {"name":EVIL,"id":"0000000000000003","start_time":1,"end_time":2,"namespace":"aws","aws":{"operation":EVIL,"table_name":EVIL}}]}`, "EVIL", string(text))
 	s := &store.Store{MaxBytes: 16 << 20}
 	add(t, s, now, doc)
-	for _, path := range []string{"/", "/traces/1-68f3a1c0-000000000000000000000001", "/?service=" + "%22%3E%3Cscript%3Ealert(1)%3C/script%3E"} {
+	for _, path := range []string{"/", "/traces/1-68f3a1c0-000000000000000000000001", "/?service=" + "%22%3E%3Cscript%3Ealert(1)%3C/script%3E", "/?q=ok+%22%3E%3Cscript%3Ealert(1)%3C/script%3E"} {
 		code, body := get(t, s, path)
 		require.Equal(t, http.StatusOK, code)
 		scripts := elements(t, body, "script")

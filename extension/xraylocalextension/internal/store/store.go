@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/trace"
+	"github.com/tailwater-otel/tailwater/internal/filterexpr"
 	"github.com/tailwater-otel/tailwater/internal/segment"
 )
 
@@ -18,11 +19,12 @@ import (
 const MaxTraceBytes = 500 * 1024
 
 // What is counted beside the text of the documents: what a trace and a document
-// cost, and what the summary and the calls that are kept of an entity cost.
+// cost, and what the summary, the calls and the view of filter expressions that
+// are kept of an entity cost.
 const (
 	traceOverhead    = 1536
 	documentOverhead = 160
-	entityOverhead   = 256
+	entityOverhead   = 448
 )
 
 // ErrTraceTooLarge refuses a document that would make its trace larger than
@@ -95,6 +97,7 @@ type document struct {
 type Digest struct {
 	Summary *trace.Summary
 	Flow    trace.Flow
+	Filter  *filterexpr.Trace // what filter expressions see
 }
 
 // Add takes one document in: its decoded form, which is not kept, and its text.
@@ -368,7 +371,8 @@ func (e Entry) Digest() *Digest {
 	}
 	e.store.mu.Unlock()
 	t := merge(e.ID, e.docs)
-	d := &Digest{Summary: t.Summarize(), Flow: t.Flow()}
+	sum := t.Summarize()
+	d := &Digest{Summary: sum, Flow: t.Flow(), Filter: t.Filter(sum)}
 	e.store.mu.Lock()
 	defer e.store.mu.Unlock()
 	if e.record.revision == e.Revision {

@@ -45,35 +45,49 @@ func (t *Trace) Flow() Flow {
 			continue
 		}
 		svc := ServiceOf(s)
-		v := Visit{Service: svc, Span: spanOf(s), Inferred: s.Inferred == segment.True}
-		owner := t.owners[s.ParentID]
-		switch {
-		case s.ParentID == (segment.ID{}) || owner == nil:
-			v.Root = true
+		v := Visit{Service: svc, Span: spanOf(s), Root: t.fromOutside(s), Inferred: s.Inferred == segment.True}
+		if v.Root {
 			f.Calls = append(f.Calls, Call{From: ClientOf(svc), To: svc, Span: v.Span})
-		case owner.Independent:
-			// The caller's service is not known until its segment comes.
-		case owner.ID == s.ParentID:
-			f.Calls = append(f.Calls, Call{From: ServiceOf(owner), To: svc, Span: v.Span})
 		}
 		f.Visits = append(f.Visits, v)
-		if v.Inferred {
-			continue
-		}
-		for _, n := range s.Subsegments {
-			walk(n, func(e *segment.Segment) {
-				for _, c := range t.callees[e.ID] {
-					to := ServiceOf(c)
-					call := Call{From: svc, To: to, Span: spanOf(e)}
-					if c.Inferred != segment.True && e.Name != to.Name && isCall(e) {
-						call.Alias = e.Name
-					}
-					f.Calls = append(f.Calls, call)
-				}
-			})
-		}
+		t.calls(s, func(from, to, seen *segment.Segment) {
+			call := Call{From: ServiceOf(from), To: ServiceOf(to), Span: spanOf(seen)}
+			if to.Inferred != segment.True && isCall(seen) && seen.Name != call.To.Name {
+				call.Alias = seen.Name
+			}
+			f.Calls = append(f.Calls, call)
+		})
 	}
 	return f
+}
+
+// fromOutside reports whether nothing in the trace called the segment s.
+func (t *Trace) fromOutside(s *segment.Segment) bool {
+	return s.ParentID == (segment.ID{}) || t.owners[s.ParentID] == nil
+}
+
+// calls tells of each call between services that the segment s shows: the one
+// of another segment to s, then those of its subsegments to others. seen is
+// whose figures the call has: the caller's subsegment, or the called segment
+// if the caller is a segment itself. Where the caller's segment has not come,
+// its service is not known and there is no call.
+func (t *Trace) calls(s *segment.Segment, f func(from, to, seen *segment.Segment)) {
+	if s.Independent {
+		return
+	}
+	if owner := t.owners[s.ParentID]; owner != nil && !t.fromOutside(s) && !owner.Independent && owner.ID == s.ParentID {
+		f(owner, s, s)
+	}
+	if s.Inferred == segment.True {
+		return
+	}
+	for _, n := range s.Subsegments {
+		walk(n, func(e *segment.Segment) {
+			for _, c := range t.callees[e.ID] {
+				f(s, c, e)
+			}
+		})
+	}
 }
 
 func spanOf(s *segment.Segment) Span {

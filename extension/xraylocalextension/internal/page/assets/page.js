@@ -4,6 +4,12 @@
 
 const everySeconds = 5;
 
+// Whoever writes in the search box keeps what they wrote.
+function typing() {
+  const search = document.querySelector(".search input");
+  return search && (search === document.activeElement || search.value !== search.defaultValue);
+}
+
 const box = document.getElementById("refresh");
 if (box) {
   const key = "tailwater.refresh";
@@ -14,7 +20,7 @@ if (box) {
   });
   let busy = false;
   setInterval(async () => {
-    if (!box.checked || busy || document.hidden) return;
+    if (!box.checked || busy || document.hidden || typing()) return;
     busy = true;
     try {
       const reply = await fetch(location.href, { headers: { Accept: "text/html" } });

@@ -15,9 +15,9 @@ import (
 // datagrams come many at a time: waking up, and handing on, costs more than
 // decoding a small segment. A datagram that comes alone is not held up.
 const (
-	maxLinger = 10 * time.Millisecond
+	maxLinger = 20 * time.Millisecond
 	// minLinger is the shortest wait that is worth a timer.
-	minLinger = maxLinger / 40
+	minLinger = maxLinger / 80
 	// lingerShare is the part of the receive buffer that may fill meanwhile. The
 	// rest is for bursts: one sender can write 2,000 datagrams in 10 ms.
 	lingerShare = 1.0 / 8

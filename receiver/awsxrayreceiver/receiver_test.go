@@ -331,14 +331,14 @@ func TestLinger(t *testing.T) {
 		want          time.Duration
 	}{
 		"alone":                             {time.Second, 2300, 4 << 20, 0},
-		"200 large a second":                {10 * ms, 2 * 20_600, 4 << 20, 10 * ms},
-		"16,000 small a second":             {10 * ms, 160 * 2300, 4 << 20, 10 * ms},
+		"200 large a second":                {20 * ms, 4 * 20_600, 4 << 20, 20 * ms},
+		"16,000 small a second":             {10 * ms, 160 * 2300, 4 << 20, 14247 * time.Microsecond},
 		"30,000 small a second":             {8 * ms, 240 * 2300, 4 << 20, 7598 * time.Microsecond},
 		"16,000 small, the default buffer":  {1 * ms, 16 * 2300, 208 << 10, 723 * time.Microsecond},
 		"as fast as one sender can, small":  {100 * time.Microsecond, 20 * 2300, 4 << 20, 1139 * time.Microsecond},
 		"as fast as one sender can, large":  {100 * time.Microsecond, 20 * 20_600, 4 << 20, 0},
 		"the system tells of no buffer":     {1 * ms, 2300, 0, 0},
-		"nothing but empty datagrams count": {1 * ms, 0, 4 << 20, 10 * ms},
+		"nothing but empty datagrams count": {1 * ms, 0, 4 << 20, 20 * ms},
 	} {
 		t.Run(name, func(t *testing.T) {
 			assert.InDelta(t, tc.want, lingerFor(tc.elapsed, tc.bytes, tc.buffer), float64(time.Microsecond))

@@ -47,13 +47,18 @@ func (m *mapper) awsOf(e *entity) {
 		AccountID: r.str(keyAWSAccountID),
 		Operation: r.str(keyAWSOperation),
 		Region:    r.str(keyAWSRegion),
-		RequestID: r.first(keyAWSRequestID, keyAWSRequestIDCamel),
+		RequestID: r.first(keyAWSRequestID, keyAWSRequestIDCamel, keyAWSRequestIDDotted),
 		QueueURL:  r.first(keyAWSQueueURL, keyAWSQueueURLDotted, keyAWSSQSQueueURL, keyMessagingURL),
 		TableName: r.first(keyAWSTableName, keyAWSTableNameDotted),
 		Retries:   m.intOf(keyRetries),
 	}
-	if a.Operation == "" && isAWSCall(r) {
-		_, a.Operation = splitMethod(r.str(keyRPCMethod))
+	if isAWSCall(r) {
+		if a.Operation == "" {
+			_, a.Operation = splitMethod(r.str(keyRPCMethod))
+		}
+		if a.Region == "" {
+			a.Region = r.str(keyCloudRegion)
+		}
 	}
 	e.tableNames = r.strings(keyAWSTableNames, e.tableNames[:0])
 	switch {

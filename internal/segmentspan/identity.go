@@ -203,7 +203,11 @@ func (id *identity) on(platform string) bool {
 	return id.onAWS() && strings.EqualFold(id.platform, platform)
 }
 
-func (id *identity) onEC2() bool { return id.onAWS() && id.hostID != "" || id.on("aws_ec2") }
+// onEC2 takes a host for an EC2 instance if the cloud is said to be AWS or the
+// host's id is that of an instance: every machine has some host.id.
+func (id *identity) onEC2() bool {
+	return id.on("aws_ec2") || id.onAWS() && id.hostID != "" && (id.provider != "" || strings.HasPrefix(id.hostID, "i-"))
+}
 
 func (id *identity) onECS() bool {
 	return id.on("aws_ecs") || id.onAWS() &&

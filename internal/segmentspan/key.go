@@ -49,6 +49,7 @@ const (
 	keyAWSRemoteService
 	keyAWSRequestID
 	keyAWSRequestIDCamel
+	keyAWSRequestIDDotted
 	keyAWSService
 	keyAWSSpanKind
 	keyAWSSQSQueueURL
@@ -116,6 +117,7 @@ const (
 	keyCloudAvailabilityZone
 	keyCloudPlatform
 	keyCloudProvider
+	keyCloudRegion
 	keyCloudResourceID
 	keyContainerID
 	keyContainerImageTag
@@ -189,6 +191,7 @@ var keyNames = [numKeys]string{
 	keyAWSRemoteService:   "aws.remote.service",
 	keyAWSRequestID:       "aws.request_id",
 	keyAWSRequestIDCamel:  "aws.requestId",
+	keyAWSRequestIDDotted: "aws.request.id",
 	keyAWSService:         "aws.service",
 	keyAWSSpanKind:        "aws.span.kind",
 	keyAWSSQSQueueURL:     "aws.sqs.queue.url",
@@ -253,6 +256,7 @@ var keyNames = [numKeys]string{
 	keyCloudAvailabilityZone:  "cloud.availability_zone",
 	keyCloudPlatform:          "cloud.platform",
 	keyCloudProvider:          "cloud.provider",
+	keyCloudRegion:            "cloud.region",
 	keyCloudResourceID:        "cloud.resource_id",
 	keyContainerID:            "container.id",
 	keyContainerImageTag:      "container.image.tag",

@@ -110,7 +110,10 @@ func (m *mapper) subsegmentName(e *entity) (name, namespace string) {
 // calleeName names what a client or producer span calls.
 func (m *mapper) calleeName() string {
 	r := &m.r
-	if db := r.peekFirst(keyDBName, keyDBNamespace); db != "" {
+	// X-Ray knows the kind of an AWS resource by the name of its service, not
+	// by that of its table.
+	db := r.peekFirst(keyDBName, keyDBNamespace)
+	if db != "" && !isAWSCall(r) {
 		return m.databaseName(db)
 	}
 	if service := r.str(keyRPCService); service != "" {
@@ -118,6 +121,9 @@ func (m *mapper) calleeName() string {
 	}
 	if service, _ := splitMethod(r.peek(keyRPCMethod)); service != "" {
 		return service
+	}
+	if db != "" {
+		return m.databaseName(db)
 	}
 	if host := r.peek(keyHTTPHost); host != "" {
 		return host

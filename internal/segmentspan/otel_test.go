@@ -475,6 +475,20 @@ func TestAWS(t *testing.T) {
 				"table_names":["a","b"],"account_id":"2"}}`,
 		},
 		{
+			name: "a call as the instrumentation for Node describes it", kind: client,
+			span: map[string]any{
+				"rpc.system": "aws-api", "rpc.service": "DynamoDB", "rpc.method": "GetItem", "cloud.region": "r", "aws.request.id": "id",
+				"db.system.name": "dynamodb", "db.namespace": "products", "aws.dynamodb.table_names": []any{"products"},
+			},
+			want: `{"name":"DynamoDB","namespace":"aws","aws":{"operation":"GetItem","region":"r","request_id":"id","table_name":"products"},
+				"metadata":{"default":{"db.system.name":"dynamodb","db.namespace":"products"}}}`,
+		},
+		{
+			name: "cloud.region of another call", kind: client,
+			span: map[string]any{"peer.service": "x", "cloud.region": "r"},
+			want: `{"name":"x","namespace":"remote","metadata":{"default":{"cloud.region":"r"}}}`,
+		},
+		{
 			name: "one table", kind: client,
 			span: map[string]any{"aws.service": "DynamoDB", "aws.operation": "GetItem", "aws.dynamodb.table_names": []any{"a"}},
 			want: `{"name":"DynamoDB","namespace":"aws","aws":{"operation":"GetItem","table_name":"a"}}`,
@@ -492,6 +506,23 @@ func TestAWS(t *testing.T) {
 			want: `{"name":"S3","namespace":"aws","fault":true,"cause":{"exceptions":[{"id":"6769f8de0256fa5a",
 				"type":"aws.http.error.event","message":"503@1760797120.100000@slow down","remote":true}]},
 				"metadata":{"otel":{"events":[{"name":"HTTP request failure","time":1760797120.1}]}}}`,
+		},
+	})
+}
+
+func TestEC2(t *testing.T) {
+	run(t, []testCase{
+		{
+			name: "any host has an id", kind: server, resource: map[string]any{"host.id": "3d1219c7c4c5404aaa1f6d2a48adfda4"},
+			want: `{"name":"shop","metadata":{"default":{"otel.resource.host.id":"3d1219c7c4c5404aaa1f6d2a48adfda4"}}}`,
+		},
+		{
+			name: "an instance's id", kind: server, resource: map[string]any{"host.id": "i-0123456789abcdef0"},
+			want: `{"name":"shop","aws":{"ec2":{"instance_id":"i-0123456789abcdef0"}}}`,
+		},
+		{
+			name: "on AWS", kind: server, resource: map[string]any{"host.id": "mi-1", "cloud.provider": "aws"},
+			want: `{"name":"shop","aws":{"ec2":{"instance_id":"mi-1"}}}`,
 		},
 	})
 }

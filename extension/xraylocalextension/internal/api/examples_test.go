@@ -82,6 +82,8 @@ func TestExampleSamplingTargets(t *testing.T) {
 func TestExampleShapes(t *testing.T) {
 	r := newRig(t)
 	r.putShop(t)
+	code, _ := r.call(t, "/CreateSamplingRule", request(t, "CreateSamplingRule.request"))
+	require.Equal(t, http.StatusOK, code)
 	for i, call := range []struct {
 		name, path string
 		body       any

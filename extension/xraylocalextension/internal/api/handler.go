@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/sampling"
 	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/store"
 )
 
@@ -43,7 +44,7 @@ type Observer interface {
 // Handler is the API as an http.Handler. Create one with New.
 type Handler struct {
 	store    *store.Store
-	sampling sampling
+	sampling *sampling.Rules
 	observer Observer
 	now      func() time.Time
 	slots    chan struct{}
@@ -61,7 +62,7 @@ type operation struct {
 func New(st *store.Store, o Observer, now func() time.Time) *Handler {
 	h := &Handler{
 		store:    st,
-		sampling: newSampling(now()),
+		sampling: sampling.New(now().Truncate(time.Second)),
 		observer: o,
 		now:      now,
 		slots:    make(chan struct{}, maxInFlight),
@@ -74,6 +75,9 @@ func New(st *store.Store, o Observer, now func() time.Time) *Handler {
 		"/TraceGraph":                 op("GetTraceGraph", maxBodyBytes, h.getTraceGraph),
 		"/ServiceGraph":               op("GetServiceGraph", maxBodyBytes, h.getServiceGraph),
 		"/GetSamplingRules":           op("GetSamplingRules", maxBodyBytes, h.getSamplingRules),
+		"/CreateSamplingRule":         op("CreateSamplingRule", maxBodyBytes, h.createSamplingRule),
+		"/UpdateSamplingRule":         op("UpdateSamplingRule", maxBodyBytes, h.updateSamplingRule),
+		"/DeleteSamplingRule":         op("DeleteSamplingRule", maxBodyBytes, h.deleteSamplingRule),
 		"/SamplingTargets":            op("GetSamplingTargets", maxBodyBytes, h.getSamplingTargets),
 		"/SamplingStatisticSummaries": op("GetSamplingStatisticSummaries", maxBodyBytes, h.getSamplingStatisticSummaries),
 		"/Groups":                     op("GetGroups", maxBodyBytes, h.getGroups),

@@ -1,0 +1,186 @@
+package xraylocalextension
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/xray"
+	"github.com/aws/aws-sdk-go-v2/service/xray/types"
+	"github.com/aws/aws-xray-sdk-go/daemoncfg"
+	"github.com/aws/aws-xray-sdk-go/strategy/sampling"
+	xraysdk "github.com/aws/aws-xray-sdk-go/xray"
+	"github.com/aws/aws-xray-sdk-go/xraylog"
+	"github.com/stretchr/testify/require"
+)
+
+func samplingRule(name string, priority, reservoir int32, rate float64) *types.SamplingRule {
+	return &types.SamplingRule{
+		RuleName: aws.String(name), Priority: aws.Int32(priority), ReservoirSize: reservoir, FixedRate: rate,
+		ServiceName: aws.String("*"), ServiceType: aws.String("*"), Host: aws.String("*"), HTTPMethod: aws.String("*"),
+		URLPath: aws.String("*"), ResourceARN: aws.String("*"), Version: aws.Int32(1),
+	}
+}
+
+// Rules are made, changed, read and deleted through the SDK's own client.
+func TestSDKSamplingRules(t *testing.T) {
+	c := client(t, start(t, nop(), nil))
+	ctx := t.Context()
+	rule := samplingRule("checkout", 100, 10, 0.2)
+	rule.Attributes = map[string]string{"tenant": "blue*"}
+	rule.SamplingRateBoost = &types.SamplingRateBoost{MaxRate: 0.5, CooldownWindowMinutes: 10}
+	made, err := c.CreateSamplingRule(ctx, &xray.CreateSamplingRuleInput{
+		SamplingRule: rule, Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("shop")}},
+	})
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now(), aws.ToTime(made.SamplingRuleRecord.CreatedAt), time.Minute)
+	got := made.SamplingRuleRecord.SamplingRule
+	arn := got.RuleARN
+	require.NotEmpty(t, arn)
+	got.RuleARN = nil
+	require.Equal(t, rule, got)
+
+	updated, err := c.UpdateSamplingRule(ctx, &xray.UpdateSamplingRuleInput{SamplingRuleUpdate: &types.SamplingRuleUpdate{
+		RuleARN: arn, FixedRate: aws.Float64(0), ReservoirSize: aws.Int32(0),
+	}})
+	require.NoError(t, err)
+	require.Zero(t, updated.SamplingRuleRecord.SamplingRule.FixedRate)
+	require.Equal(t, rule.Attributes, updated.SamplingRuleRecord.SamplingRule.Attributes)
+
+	_, err = c.CreateSamplingRule(ctx, &xray.CreateSamplingRuleInput{SamplingRule: samplingRule("checkout", 1, 0, 0)})
+	invalid := (*types.InvalidRequestException)(nil)
+	require.ErrorAs(t, err, &invalid)
+	for i := range 24 {
+		_, err := c.CreateSamplingRule(ctx, &xray.CreateSamplingRuleInput{SamplingRule: samplingRule(fmt.Sprint("rule", i), 1, 0, 0)})
+		require.NoError(t, err)
+	}
+	_, err = c.CreateSamplingRule(ctx, &xray.CreateSamplingRuleInput{SamplingRule: samplingRule("more", 1, 0, 0)})
+	limit := (*types.RuleLimitExceededException)(nil)
+	require.ErrorAs(t, err, &limit)
+
+	deleted, err := c.DeleteSamplingRule(ctx, &xray.DeleteSamplingRuleInput{RuleName: aws.String("checkout")})
+	require.NoError(t, err)
+	require.Equal(t, arn, deleted.SamplingRuleRecord.SamplingRule.RuleARN)
+	_, err = c.DeleteSamplingRule(ctx, &xray.DeleteSamplingRuleInput{RuleName: aws.String("Default")})
+	require.ErrorAs(t, err, &invalid)
+
+	var names []string
+	pages := xray.NewGetSamplingRulesPaginator(c, &xray.GetSamplingRulesInput{})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		require.NoError(t, err)
+		for _, r := range page.SamplingRuleRecords {
+			names = append(names, aws.ToString(r.SamplingRule.RuleName))
+		}
+	}
+	require.Len(t, names, 25)
+	require.Equal(t, "Default", names[24])
+}
+
+// A client's boost, its answer for a rule that is gone, and its share.
+func TestSDKSamplingTargets(t *testing.T) {
+	c := client(t, start(t, nop(), nil))
+	ctx := t.Context()
+	rule := samplingRule("checkout", 100, 10, 0.2)
+	rule.SamplingRateBoost = &types.SamplingRateBoost{MaxRate: 0.5}
+	_, err := c.CreateSamplingRule(ctx, &xray.CreateSamplingRuleInput{SamplingRule: rule})
+	require.NoError(t, err)
+	statistics := func(rule, id string) types.SamplingStatisticsDocument {
+		return types.SamplingStatisticsDocument{RuleName: &rule, ClientID: aws.String(strings.Repeat(id, 24)), Timestamp: aws.Time(time.Now()), RequestCount: 50, SampledCount: 5}
+	}
+	out, err := c.GetSamplingTargets(ctx, &xray.GetSamplingTargetsInput{
+		SamplingStatisticsDocuments: []types.SamplingStatisticsDocument{statistics("checkout", "a"), statistics("checkout", "b"), statistics("gone", "a")},
+		SamplingBoostStatisticsDocuments: []types.SamplingBoostStatisticsDocument{{
+			RuleName: aws.String("checkout"), ServiceName: aws.String("checkout"), Timestamp: aws.Time(time.Now()), AnomalyCount: 3, TotalCount: 50,
+		}},
+	})
+	require.NoError(t, err)
+	require.Len(t, out.SamplingTargetDocuments, 2)
+	for i, quota := range []int32{10, 0} {
+		target := out.SamplingTargetDocuments[i]
+		require.Equal(t, quota, aws.ToInt32(target.ReservoirQuota))
+		require.NotNil(t, target.ReservoirQuotaTTL)
+		require.EqualValues(t, 10, aws.ToInt32(target.Interval))
+		require.Equal(t, 0.2, target.FixedRate)
+		require.Equal(t, 0.5, target.SamplingBoost.BoostRate)
+		require.True(t, target.SamplingBoost.BoostRateTTL.After(time.Now()))
+	}
+	require.Len(t, out.UnprocessedStatistics, 1)
+	require.Equal(t, "gone", aws.ToString(out.UnprocessedStatistics[0].RuleName))
+	require.True(t, strings.HasPrefix(aws.ToString(out.UnprocessedStatistics[0].ErrorCode), "4"))
+	require.Empty(t, out.UnprocessedBoostStatistics)
+}
+
+// Two processes with the X-Ray SDK for Go ask as they would ask a daemon: what
+// is changed reaches them within an interval, and they share a reservoir.
+func TestXRaySDKSampling(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the SDK asks for targets every 10 s")
+	}
+	t.Parallel()
+	address := start(t, nop(), nil)
+	c := client(t, address)
+	ctx := t.Context()
+	_, err := c.UpdateSamplingRule(ctx, &xray.UpdateSamplingRuleInput{SamplingRuleUpdate: &types.SamplingRuleUpdate{
+		RuleName: aws.String("Default"), ReservoirSize: aws.Int32(0), FixedRate: aws.Float64(0),
+	}})
+	require.NoError(t, err)
+	_, err = c.CreateSamplingRule(ctx, &xray.CreateSamplingRuleInput{SamplingRule: samplingRule("shop", 100, 10, 0)})
+	require.NoError(t, err)
+
+	xraysdk.SetLogger(xraylog.NullLogger)
+	t.Cleanup(http.DefaultClient.CloseIdleConnections)
+	tcp, err := net.ResolveTCPAddr("tcp", strings.TrimPrefix(address, "http://"))
+	require.NoError(t, err)
+	var processes [2]*sampling.CentralizedStrategy
+	for i := range processes {
+		processes[i], err = sampling.NewCentralizedStrategy()
+		require.NoError(t, err)
+		processes[i].LoadDaemonEndpoints(&daemoncfg.DaemonEndpoints{TCPAddr: tcp})
+	}
+	decide := func(process int, path string) *sampling.Decision {
+		return processes[process].ShouldTrace(&sampling.Request{ServiceName: "checkout", Host: "shop.example.com", Method: "GET", URL: path})
+	}
+	rules := func(path string) string {
+		return aws.ToString(decide(0, path).Rule) + " " + aws.ToString(decide(1, path).Rule)
+	}
+	const patience, soon = time.Minute, 10 * time.Millisecond
+	require.Eventually(t, func() bool { return rules("/cart") == "shop shop" }, patience, soon)
+
+	_, err = c.CreateSamplingRule(ctx, &xray.CreateSamplingRuleInput{SamplingRule: samplingRule("health", 1, 0, 0)})
+	require.NoError(t, err)
+	_, err = c.UpdateSamplingRule(ctx, &xray.UpdateSamplingRuleInput{SamplingRuleUpdate: &types.SamplingRuleUpdate{
+		RuleName: aws.String("health"), URLPath: aws.String("/health"),
+	}})
+	require.NoError(t, err)
+	_, err = c.UpdateSamplingRule(ctx, &xray.UpdateSamplingRuleInput{SamplingRuleUpdate: &types.SamplingRuleUpdate{
+		RuleName: aws.String("shop"), URLPath: aws.String("/cart*"),
+	}})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		return rules("/health") == "health health" && rules("/other") == "Default Default" && rules("/cart/7") == "shop shop"
+	}, patience, soon)
+
+	// Of 40 requests in one second 10 are kept, wherever they arrive: 2 at
+	// first, when each process borrows one, and 20 if each had all.
+	last := int64(0)
+	require.Eventually(t, func() bool {
+		second := time.Now().Unix()
+		if second == last {
+			return false
+		}
+		last = second
+		kept := 0
+		for i := range 40 {
+			if decide(i%2, "/cart").Sample {
+				kept++
+			}
+		}
+		return kept == 10 && time.Now().Unix() == second
+	}, patience, soon)
+	require.False(t, decide(0, "/health").Sample)
+}

@@ -65,7 +65,10 @@ func (x *index) find(k spanKey) *slot {
 }
 
 // place adds an entity to the index and to its trace. Of two forms of one
-// span, the completed one stays.
+// span, the completed one stays, and of two that are both completed or both in
+// progress the later one: in X-Ray it would replace the first, and it must not
+// do so without the subsegments that both were sent with. Different entities
+// that share an id all stay.
 func (m *mapper) place(e *entity, out *Encoded) {
 	out.Spans++
 	m.chain(e)
@@ -81,6 +84,9 @@ func (m *mapper) place(e *entity, out *Encoded) {
 		other.drop()
 	case is && !was:
 		e.drop()
+	case e.born == other.born && e.parent == other.parent && e.seg.Name == other.seg.Name && e.seg.StartTime == other.seg.StartTime:
+		s.entity = e
+		other.drop()
 	default:
 		return
 	}

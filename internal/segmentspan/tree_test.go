@@ -138,7 +138,7 @@ func TestTrees(t *testing.T) {
 			build: func(td ptrace.Traces) {
 				spanAt(td, "a", server, 1, 0)
 				spanAt(td, "a", internal, 2, 1)
-				spanAt(td, "a", internal, 2, 1)
+				spanAt(td, "a", internal, 2, 1).SetName("another")
 				spanAt(td, "a", internal, 3, 2)
 			},
 			want: "1(2(3) 2)",
@@ -221,6 +221,43 @@ func TestSuperseded(t *testing.T) {
 			!strings.Contains(text, "1111111111111111") || !strings.Contains(text, "2222222222222222") {
 			t.Errorf("%s, %+v", text, got)
 		}
+	}
+}
+
+// TestSentTwice checks that a document that was sent twice, as X-Ray SDKs and
+// clients that retry do, comes out once and whole. The X-Ray SDK for Go has
+// each subsegment twice in the second document.
+func TestSentTwice(t *testing.T) {
+	doc := func(subsegments ...string) string {
+		return `{"name":"a","id":"0000000000000001","trace_id":"1-68f3a1c0-5b2e4d9c81f07a36c4de1b20","start_time":1,"end_time":5,"subsegments":[` +
+			strings.Join(subsegments, ",") + `]}`
+	}
+	const (
+		x = `{"name":"x","id":"0000000000000002","start_time":2,"end_time":3}`
+		y = `{"name":"y","id":"0000000000000003","start_time":3,"end_time":5,"subsegments":[{"name":"z","id":"0000000000000004","start_time":4,"end_time":5}]}`
+	)
+	for name, docs := range map[string][]string{
+		"equal":                   {doc(x, y), doc(x, y)},
+		"subsegments twice":       {doc(x, y), doc(x, y, x, y)},
+		"all in one":              {doc(x, y, x, y)},
+		"more the second time":    {doc(x), doc(x, y)},
+		"more the first time":     {doc(x, y), doc(x)},
+		"different subsegments":   {doc(x), doc(y)},
+		"one in progress, thrice": {strings.Replace(doc(x), `"end_time":5,`, `"in_progress":true,`, 1), doc(x, y), doc(x)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			td := ptrace.NewTraces()
+			for _, doc := range docs {
+				appendSpans(t, doc, td)
+			}
+			got := NewEncoder(Options{}).FromTraces(td)
+			if text := outline(t, got); text != "1(2 3(4))" {
+				t.Errorf("got %s", text)
+			}
+			if got.Spans != 4 || got.Spans+got.Superseded != td.SpanCount() {
+				t.Errorf("%d spans and %d superseded of %d", got.Spans, got.Superseded, td.SpanCount())
+			}
+		})
 	}
 }
 

@@ -22,6 +22,7 @@ const (
 	reasonNotRetried  = "not_retried"
 	reasonExhausted   = "retries_exhausted"
 	reasonShutdown    = "shutdown"
+	reasonPanic       = "panic"
 )
 
 // maxCodes bounds the error codes that become attribute values.

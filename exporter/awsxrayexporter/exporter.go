@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -35,7 +36,7 @@ type tracesExporter struct {
 	cfg     *Config
 	set     exporter.Settings
 	logger  *zap.Logger
-	encoder *segmentspan.Encoder
+	encode  func(ptrace.Traces) segmentspan.Encoded
 	queue   exporter.Traces // exporterhelper's: queue, batcher and workers
 	sender  *sender
 	count   *counters
@@ -104,12 +105,12 @@ func newTracesExporter(set exporter.Settings, cfg *Config, connect connector) (*
 		cfg:    cfg,
 		set:    set,
 		logger: set.Logger,
-		encoder: segmentspan.NewEncoder(segmentspan.Options{
+		encode: segmentspan.NewEncoder(segmentspan.Options{
 			IndexedAttributes:  cfg.IndexedAttributes,
 			IndexAllAttributes: cfg.IndexAllAttributes,
 			LogGroups:          cfg.LogGroupNames,
 			ValidateTimestamp:  !metadata.ExporterAwsxraySkiptimestampvalidationFeatureGate.IsEnabled(),
-		}),
+		}).FromTraces,
 		sender:  s,
 		count:   count,
 		health:  health,
@@ -217,9 +218,49 @@ func userAgent(info component.BuildInfo) string {
 // find no room, because the caller would send to all other exporters again.
 // Only without a queue, or with wait_for_result, it returns the result.
 func (e *tracesExporter) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
-	encoded := e.encoder.FromTraces(td)
+	encoded, ok := e.translate(td)
+	if !ok {
+		encoded = e.translateApart(td)
+	}
 	e.count.encoded(ctx, &encoded)
 	return e.accept(ctx, encoded.Parts)
+}
+
+// translate makes documents of spans. It is the one place where what arrives
+// could hit an error in the program, and that must not end the process.
+func (e *tracesExporter) translate(td ptrace.Traces) (encoded segmentspan.Encoded, ok bool) {
+	defer func() {
+		if r := recover(); r != nil {
+			// The logger passes one of these a minute.
+			e.sender.logger.Error("Error in the program: spans could not be made documents",
+				zap.Any("panic", r), zap.ByteString("stack", debug.Stack()))
+		}
+	}()
+	return e.encode(td), true
+}
+
+// translateApart goes through the resources one by one, so that only the spans
+// of those that cannot be translated are lost.
+func (e *tracesExporter) translateApart(td ptrace.Traces) segmentspan.Encoded {
+	all := segmentspan.Encoded{Invalid: map[string]int{}}
+	for _, rs := range td.ResourceSpans().All() {
+		one := ptrace.NewTraces()
+		rs.CopyTo(one.ResourceSpans().AppendEmpty())
+		encoded, ok := e.translate(one)
+		if !ok {
+			all.Invalid[reasonPanic] += one.SpanCount()
+			continue
+		}
+		all.Parts = append(all.Parts, encoded.Parts...)
+		all.Spans += encoded.Spans
+		all.Unsampled += encoded.Unsampled
+		all.Superseded += encoded.Superseded
+		all.Cut += encoded.Cut
+		for reason, n := range encoded.Invalid {
+			all.Invalid[reason] += n
+		}
+	}
+	return all
 }
 
 // accept hands finished documents to the queue.

@@ -18,7 +18,8 @@ help: ## list the targets
 
 .PHONY: demo
 demo: build node-demo ## build, run configs/local.yaml with the demo shop, print the page's address
-	$(GO) run ./demo $(DEMO_FLAGS)
+	$(GO) build -o $(BIN)/demo ./demo
+	$(BIN)/demo $(DEMO_FLAGS)
 
 .PHONY: run
 run: build ## build and run configs/local.yaml, without traffic

@@ -143,6 +143,54 @@ func TestQuotasAddUp(t *testing.T) {
 	}
 }
 
+// Samplers that ask at different times keep, all together, what the reservoir
+// holds in each second: no more once each has a quota, and all of it soon after.
+func TestFleetKeepsTheReservoir(t *testing.T) {
+	for _, clients := range []int{1, 2, 4} {
+		for _, reservoir := range []int{0, 1, 10} {
+			f := newFleet(t, reservoir)
+			var samplers []*samplingrule.Set
+			for range clients {
+				var rules []samplingrule.Rule
+				for _, record := range f.List() {
+					record.FixedRate = 0
+					rules = append(rules, record.Rule)
+				}
+				s, err := samplingrule.NewSet(rules, true)
+				require.NoError(t, err)
+				samplers = append(samplers, s)
+			}
+			_, err := f.Update(now, "a", func(a *samplingrule.Rule) { a.FixedRate = 0 })
+			require.NoError(t, err)
+			for second := range 90 {
+				at := now.Add(time.Duration(second) * time.Second)
+				kept := 0
+				for i, s := range samplers {
+					for range 20 * (i + 1) {
+						if s.Decide(&samplingrule.Request{}, at, at, 0).Sampled {
+							kept++
+						}
+					}
+					if second%10 != 3*i%10 {
+						continue
+					}
+					for _, report := range s.Report(at) {
+						target, err := f.Report(at, fmt.Sprint(i), report)
+						require.NoError(t, err)
+						s.Apply([]samplingrule.Target{target})
+					}
+				}
+				if second >= 20 {
+					require.LessOrEqual(t, kept, reservoir, "%d clients, second %d", clients, second)
+				}
+				if second >= 50 {
+					require.Equal(t, reservoir, kept, "%d clients, second %d", clients, second)
+				}
+			}
+		}
+	}
+}
+
 func TestClientsAreBounded(t *testing.T) {
 	f := newFleet(t, 10)
 	for i := range maxClients {

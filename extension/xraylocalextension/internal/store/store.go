@@ -19,12 +19,13 @@ import (
 const MaxTraceBytes = 500 * 1024
 
 // What is counted beside the text of the documents: what a trace and a document
-// cost, and what the summary, the calls and the view of filter expressions that
-// are kept of an entity cost.
+// cost, and what an entity, and beside that one that calls another service, add
+// to the summary, the flow and the view of filter expressions that are kept.
 const (
-	traceOverhead    = 1536
+	traceOverhead    = 2176
 	documentOverhead = 160
-	entityOverhead   = 448
+	entityOverhead   = 128
+	callOverhead     = 640
 )
 
 // ErrTraceTooLarge refuses a document that would make its trace larger than
@@ -107,7 +108,7 @@ func (s *Store) Add(now time.Time, seg *segment.Segment, json string) error {
 		start:      seg.StartTime,
 		end:        max(seg.StartTime, seg.EndTime),
 		inProgress: seg.InProgress == segment.True,
-		cost:       documentOverhead + int64(len(json)) + entityOverhead*int64(count(seg)),
+		cost:       documentOverhead + int64(len(json)) + overhead(seg),
 	}
 	if d.cost+traceOverhead > s.MaxBytes {
 		return ErrTooLarge
@@ -187,11 +188,14 @@ func (r *record) span(d document) {
 	r.end = max(r.end, d.end)
 }
 
-// count returns how many entities s holds.
-func count(s *segment.Segment) int {
-	n := 1
+// overhead returns what is counted for s and all that it holds.
+func overhead(s *segment.Segment) int64 {
+	n := int64(entityOverhead)
+	if s.Namespace != "" {
+		n += callOverhead
+	}
 	for _, sub := range s.Subsegments {
-		n += count(sub)
+		n += overhead(sub)
 	}
 	return n
 }

@@ -1,6 +1,8 @@
 package trace
 
 import (
+	"slices"
+
 	"github.com/tailwater-otel/tailwater/internal/filterexpr"
 	"github.com/tailwater-otel/tailwater/internal/segment"
 )
@@ -59,6 +61,8 @@ func (t *Trace) Filter(sum *Summary) *filterexpr.Trace {
 			f.Edges[i].Calls = append(f.Edges[i].Calls, filterCall(seen))
 		})
 	}
+	// It is kept; what growing left over is not.
+	f.Nodes, f.Edges = slices.Clone(f.Nodes), slices.Clone(f.Edges)
 	return f
 }
 

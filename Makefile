@@ -73,8 +73,12 @@ fuzz: ## each fuzz target for FUZZTIME (60s)
 	done
 
 .PHONY: bench
-bench: build ## beside the contrib peer, one run, figures as ratios
+bench: build .cache/peer/contribpeer ## beside the contrib peer, one run, figures as ratios
 	$(GO) run ./bench $(BENCH_FLAGS)
+
+.cache/peer/contribpeer: bench/peer/builder-config.yaml | tools
+	mkdir -p $(@D)
+	$(TOOLS)/builder --config $<
 
 .PHONY: generate
 generate: tools ## distro/, component metadata and README tables

@@ -1,0 +1,120 @@
+package xraytailsamplingprocessor
+
+import (
+	"encoding/binary"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/tailwater-otel/tailwater/internal/samplingrule"
+	"github.com/tailwater-otel/tailwater/internal/tracebuffer"
+)
+
+// Why a trace was decided when it was.
+const (
+	causeComplete  = "complete"
+	causeWait      = "wait"
+	causeMemory    = "memory"
+	causeTraceSize = "trace_size"
+	causeShutdown  = "shutdown"
+)
+
+// Why a trace was kept or dropped.
+const (
+	reasonDrop       = "drop"
+	reasonKeep       = "keep"
+	reasonReservoir  = "reservoir"
+	reasonBorrow     = "borrow"
+	reasonFixedRate  = "fixed_rate"
+	reasonNotSampled = "not_sampled"
+)
+
+var ruleReasons = [...]string{
+	samplingrule.NotSampled: reasonNotSampled, samplingrule.ByReservoir: reasonReservoir,
+	samplingrule.ByBorrow: reasonBorrow, samplingrule.ByRate: reasonFixedRate,
+}
+
+// outcome is what was decided for a trace.
+type outcome struct {
+	kept bool
+	// name is that of the policy or rule.
+	name, reason string
+	// threshold is that of the randomness below which the trace would have
+	// been dropped; known is false where a cap had a say.
+	threshold uint64
+	known     bool
+}
+
+// verdict is an outcome as it is shared by all traces that have it.
+type verdict struct {
+	outcome
+	attributes metric.MeasurementOption
+}
+
+// maxVerdicts bounds the outcomes that a shard remembers. There are a few for
+// each rule and policy.
+const maxVerdicts = 4096
+
+func (s *shard) verdict(o outcome) *verdict {
+	if v, known := s.verdicts[o]; known {
+		return v
+	}
+	if len(s.verdicts) >= maxVerdicts {
+		clear(s.verdicts)
+	}
+	decision := "dropped"
+	if o.kept {
+		decision = "kept"
+	}
+	v := &verdict{o, metric.WithAttributeSet(attribute.NewSet(
+		attribute.String("decision", decision), attribute.String("reason", o.reason), attribute.String("rule", o.name)))}
+	s.verdicts[o] = v
+	return v
+}
+
+// decide decides a trace whose index has been built.
+func (p *tailSampler) decide(v *view, t *tracebuffer.Trace, now time.Time) outcome {
+	policies := p.policies.Load()
+	request := v.request(t)
+	seen := v.look(t, &policies.fields, p.ignoreMissing, now)
+	for _, d := range policies.drop {
+		if d.filter.Match(seen) {
+			p.rules.Count(&request)
+			return outcome{name: d.name, reason: reasonDrop}
+		}
+	}
+	randomness, capped := randomnessOfTrace(t), false
+	for _, k := range policies.keep {
+		if randomness < k.threshold || !k.filter.Match(seen) {
+			continue
+		}
+		if !k.take(now) {
+			capped = true
+			continue
+		}
+		p.rules.Count(&request)
+		o := outcome{kept: true, name: k.name, reason: reasonKeep}
+		if k.perSecond == 0 && !capped {
+			o.threshold, o.known = k.threshold, true
+		}
+		return o
+	}
+	d := p.rules.Decide(&request, time.Unix(0, int64(t.Spans[v.entry()].Start)), now, randomness)
+	o := outcome{kept: d.Sampled, name: d.Rule, reason: ruleReasons[d.Reason]}
+	if d.Sampled && !capped {
+		o.known = true
+		if d.Reason == samplingrule.ByRate {
+			o.threshold = samplingrule.Threshold(d.Rate)
+		}
+	}
+	return o
+}
+
+// randomnessOfTrace is the explicit randomness, else the last 56 bits of the ID.
+func randomnessOfTrace(t *tracebuffer.Trace) uint64 {
+	if t.HasRandomness {
+		return t.Randomness
+	}
+	return binary.BigEndian.Uint64(t.ID[8:]) & randomnessMask
+}

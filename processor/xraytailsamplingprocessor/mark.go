@@ -1,0 +1,66 @@
+package xraytailsamplingprocessor
+
+import (
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/tailwater-otel/tailwater/internal/tracebuffer"
+)
+
+// The attributes of spans that went through here.
+const (
+	attributeRule   = "aws.xray.sampling_rule_name" // X-Ray's own
+	attributeReason = "tailwater.sampling.reason"
+	// Under dry_run.
+	attributeKept    = "tailwater.sampling.kept"
+	attributeDryRule = "tailwater.sampling.rule"
+)
+
+const attributeInProgress = "aws.xray.inprogress"
+
+// mark decodes the spans of a trace, without those in progress that are there
+// completed, and writes the outcome on each.
+func mark(k *tracebuffer.Kept, o *outcome, dryRun bool) (ptrace.Traces, error) {
+	td, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(k.Encode())
+	if err != nil {
+		return td, err
+	}
+	superseded := map[uint64]int{}
+	for _, id := range k.Superseded {
+		superseded[id]++
+	}
+	for _, rs := range td.ResourceSpans().All() {
+		for _, ss := range rs.ScopeSpans().All() {
+			if len(superseded) > 0 {
+				ss.Spans().RemoveIf(func(span ptrace.Span) bool {
+					id := id64(span.SpanID())
+					if superseded[id] == 0 || !inProgress(span) {
+						return false
+					}
+					superseded[id]--
+					return true
+				})
+			}
+			for _, span := range ss.Spans().All() {
+				if dryRun {
+					span.Attributes().PutBool(attributeKept, o.kept)
+					span.Attributes().PutStr(attributeDryRule, o.name)
+					span.Attributes().PutStr(attributeReason, o.reason)
+					continue
+				}
+				span.Attributes().PutStr(attributeRule, o.name)
+				span.Attributes().PutStr(attributeReason, o.reason)
+				state := span.TraceState().AsRaw()
+				span.TraceState().FromRaw(withThreshold(state, o.threshold, o.known))
+			}
+		}
+	}
+	return td, nil
+}
+
+func inProgress(span ptrace.Span) bool {
+	if span.EndTimestamp() == 0 {
+		return true
+	}
+	open, found := span.Attributes().Get(attributeInProgress)
+	return found && open.Bool()
+}

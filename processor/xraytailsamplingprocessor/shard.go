@@ -1,0 +1,147 @@
+package xraytailsamplingprocessor
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/tailwater-otel/tailwater/internal/tracebuffer"
+)
+
+// shard holds the traces whose ID hashes to it, and what was decided of those
+// before them. mu guards all of it.
+type shard struct {
+	mu       sync.Mutex
+	buffer   *tracebuffer.Buffer
+	kept     *cache[*verdict]
+	dropped  *cache[*verdict]
+	verdicts map[outcome]*verdict
+	view     view
+}
+
+// parcel is spans on their way out.
+type parcel struct {
+	kept    *tracebuffer.Kept
+	verdict *verdict
+}
+
+// batchOfDue is how many traces a shard looks at before it lets others in.
+const batchOfDue = 64
+
+// take puts the spans of a batch that are of this shard into it, and appends
+// what they make ready to be sent.
+func (p *tailSampler) take(ctx context.Context, s *shard, all []incoming, mine []int32, now time.Time, out []parcel) []parcel {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, i := range mine {
+		in := &all[i]
+		if v, known := s.kept.get(in.hash); known {
+			p.late(ctx, v, in)
+			out = append(out, parcel{tracebuffer.KeepGroup(in.group), v})
+			continue
+		}
+		if v, known := s.dropped.get(in.hash); known {
+			p.late(ctx, v, in)
+			if p.cfg.DryRun {
+				out = append(out, parcel{tracebuffer.KeepGroup(in.group), v})
+			}
+			continue
+		}
+		t := s.buffer.Add(in.id, in.group, now)
+		if in.hasRandomness && !t.HasRandomness {
+			t.Randomness, t.HasRandomness = in.randomness, true
+		}
+		if t.Size() > p.cfg.Buffer.MaxTraceBytes {
+			s.view.index.Build(t, p.ignoreMissing)
+			out = p.settle(ctx, s, t, in.hash, causeTraceSize, now, out)
+		}
+		for p.budget.Used() > p.maxBytes {
+			oldest := s.buffer.Oldest()
+			if oldest == nil {
+				break
+			}
+			s.view.index.Build(oldest, p.ignoreMissing)
+			out = p.settle(ctx, s, oldest, p.hash(oldest.ID), causeMemory, now, out)
+		}
+	}
+	return out
+}
+
+// late counts spans that came after their trace was decided.
+func (p *tailSampler) late(ctx context.Context, v *verdict, in *incoming) {
+	p.telemetry.ProcessorXrayTailSamplingSpans.Add(ctx, int64(in.spans), v.attributes)
+	decision := "dropped"
+	if v.kept {
+		decision = "kept"
+	} else if in.faults > 0 {
+		p.telemetry.ProcessorXrayTailSamplingLateFaults.Add(ctx, in.faults)
+	}
+	p.telemetry.ProcessorXrayTailSamplingLateSpans.Add(ctx, int64(in.spans),
+		metric.WithAttributes(attribute.String("decision", decision)))
+}
+
+// due decides the traces of a shard whose time has come, a few at a time. more
+// says that there may be others.
+func (p *tailSampler) due(ctx context.Context, s *shard, now time.Time, out []parcel) (_ []parcel, more bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for range batchOfDue {
+		t := s.buffer.Next(now)
+		if t == nil {
+			return out, false
+		}
+		s.view.index.Build(t, p.ignoreMissing)
+		cause := causeWait
+		if s.view.index.Complete(p.ignoreMissing) {
+			cause = causeComplete
+		} else if !s.buffer.Expired(t, now) {
+			s.buffer.Wait(t)
+			continue
+		}
+		out = p.settle(ctx, s, t, p.hash(t.ID), cause, now, out)
+	}
+	return out, true
+}
+
+// empty decides what is pending, oldest first, a few at a time.
+func (p *tailSampler) empty(ctx context.Context, s *shard, now time.Time, out []parcel) (_ []parcel, more bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for range batchOfDue {
+		t := s.buffer.Oldest()
+		if t == nil {
+			return out, false
+		}
+		s.view.index.Build(t, p.ignoreMissing)
+		out = p.settle(ctx, s, t, p.hash(t.ID), causeShutdown, now, out)
+	}
+	return out, true
+}
+
+// settle decides a trace whose index has been built, takes it out of the
+// buffer and remembers what was decided.
+func (p *tailSampler) settle(ctx context.Context, s *shard, t *tracebuffer.Trace, hash uint64, cause string, now time.Time, out []parcel) []parcel {
+	v := s.verdict(p.decide(&s.view, t, now))
+	s.buffer.Remove(t)
+	if v.kept {
+		s.kept.put(hash, v)
+	} else {
+		s.dropped.put(hash, v)
+	}
+	m := p.telemetry
+	m.ProcessorXrayTailSamplingTraces.Add(ctx, 1, v.attributes)
+	m.ProcessorXrayTailSamplingSpans.Add(ctx, int64(len(t.Spans)), v.attributes)
+	m.ProcessorXrayTailSamplingDecisions.Add(ctx, 1, p.causes[cause])
+	m.ProcessorXrayTailSamplingDecisionDelay.Record(ctx, now.Sub(t.First).Seconds())
+	if v.kept || p.cfg.DryRun {
+		k := t.Take()
+		if n := len(k.Superseded); n > 0 {
+			m.ProcessorXrayTailSamplingSupersededSpans.Add(ctx, int64(n))
+		}
+		out = append(out, parcel{k, v})
+	}
+	return out
+}

@@ -64,6 +64,7 @@ type state struct {
 	boostTTL time.Time
 
 	requests, sampled, borrows int64
+	boosts                     map[string]*BoostStatistics // by service
 	interval                   time.Duration
 	reported                   time.Time
 }
@@ -116,6 +117,9 @@ func (s *Set) Replace(rules []Rule) error {
 			was.mu.Lock()
 			next.requests, next.sampled, next.borrows = was.requests, was.sampled, was.borrows
 			next.interval, next.reported = was.interval, was.reported
+			if r.Boost != nil {
+				next.boosts, was.boosts = was.boosts, nil
+			}
 			was.mu.Unlock()
 		}
 		s.rules[i] = next

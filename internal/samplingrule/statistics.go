@@ -1,6 +1,11 @@
 package samplingrule
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+)
 
 // DefaultInterval is how often a rule's statistics are reported unless X-Ray
 // asks for another interval.
@@ -91,4 +96,86 @@ func (s *Set) find(name string) *state {
 		}
 	}
 	return nil
+}
+
+// BoostStatistics is what happened under a rule that may be boosted, in the
+// requests of one service.
+type BoostStatistics struct {
+	Rule, Service                      string
+	Total, Anomalies, SampledAnomalies int64
+}
+
+// maxBoostServices bounds the services of a rule that are told apart. What
+// comes from others is not counted.
+const maxBoostServices = 100
+
+// Observe counts a decided request in the boost statistics of its rule, if
+// that has a boost. An anomaly is a request that failed.
+func (s *Set) Observe(rule, service string, anomaly, sampled bool) {
+	r := s.find(rule)
+	if r == nil || r.Boost == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b := r.boosts[service]
+	if b == nil {
+		if len(r.boosts) >= maxBoostServices {
+			return
+		}
+		if r.boosts == nil {
+			r.boosts = map[string]*BoostStatistics{}
+		}
+		b = &BoostStatistics{Rule: rule, Service: service}
+		r.boosts[service] = b
+	}
+	b.Total++
+	if anomaly {
+		b.Anomalies++
+		if sampled {
+			b.SampledAnomalies++
+		}
+	}
+}
+
+// ReportBoosts takes the boost statistics since the last report. What cannot
+// be delivered goes back with RestoreBoosts.
+func (s *Set) ReportBoosts() []BoostStatistics {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var all []BoostStatistics
+	for _, r := range s.rules {
+		r.mu.Lock()
+		for _, b := range r.boosts {
+			all = append(all, *b)
+		}
+		r.boosts = nil
+		r.mu.Unlock()
+	}
+	slices.SortFunc(all, func(a, b BoostStatistics) int {
+		return cmp.Or(strings.Compare(a.Rule, b.Rule), strings.Compare(a.Service, b.Service))
+	})
+	return all
+}
+
+// RestoreBoosts takes back boost statistics that could not be delivered.
+func (s *Set) RestoreBoosts(undelivered []BoostStatistics) {
+	for _, u := range undelivered {
+		r := s.find(u.Rule)
+		if r == nil || r.Boost == nil {
+			continue
+		}
+		r.mu.Lock()
+		if b := r.boosts[u.Service]; b != nil {
+			b.Total += u.Total
+			b.Anomalies += u.Anomalies
+			b.SampledAnomalies += u.SampledAnomalies
+		} else if len(r.boosts) < maxBoostServices {
+			if r.boosts == nil {
+				r.boosts = map[string]*BoostStatistics{}
+			}
+			r.boosts[u.Service] = &u
+		}
+		r.mu.Unlock()
+	}
 }

@@ -75,13 +75,22 @@ func (s *shard) verdict(o outcome) *verdict {
 
 // decide decides a trace whose index has been built.
 func (p *tailSampler) decide(v *view, t *tracebuffer.Trace, now time.Time) outcome {
-	policies := p.policies.Load()
 	request := v.request(t)
+	o, rule := p.choose(v, t, &request, now)
+	// X-Ray boosts a rule by the failed requests of all traffic, which the tail
+	// sees.
+	fault := t.Spans[v.entry()].Flags&tracebuffer.Fault != 0
+	p.rules.Observe(rule, request.ServiceName, fault, o.kept)
+	return o
+}
+
+// choose asks the policies and the rules. rule is the one that matches.
+func (p *tailSampler) choose(v *view, t *tracebuffer.Trace, request *samplingrule.Request, now time.Time) (_ outcome, rule string) {
+	policies := p.policies.Load()
 	seen := v.look(t, &policies.fields, p.ignoreMissing, now)
 	for _, d := range policies.drop {
 		if d.filter.Match(seen) {
-			p.rules.Count(&request)
-			return outcome{name: d.name, reason: reasonDrop}
+			return outcome{name: d.name, reason: reasonDrop}, p.rules.Count(request)
 		}
 	}
 	randomness, capped := randomnessOfTrace(t), false
@@ -93,14 +102,13 @@ func (p *tailSampler) decide(v *view, t *tracebuffer.Trace, now time.Time) outco
 			capped = true
 			continue
 		}
-		p.rules.Count(&request)
 		o := outcome{kept: true, name: k.name, reason: reasonKeep}
 		if k.perSecond == 0 && !capped {
 			o.threshold, o.known = k.threshold, true
 		}
-		return o
+		return o, p.rules.Count(request)
 	}
-	d := p.rules.Decide(&request, time.Unix(0, int64(t.Spans[v.entry()].Start)), now, randomness)
+	d := p.rules.Decide(request, time.Unix(0, int64(t.Spans[v.entry()].Start)), now, randomness)
 	o := outcome{kept: d.Sampled, name: d.Rule, reason: ruleReasons[d.Reason]}
 	if d.Sampled && !capped {
 		o.known = true
@@ -108,7 +116,7 @@ func (p *tailSampler) decide(v *view, t *tracebuffer.Trace, now time.Time) outco
 			o.threshold = samplingrule.Threshold(d.Rate)
 		}
 	}
-	return o
+	return o, d.Rule
 }
 
 // randomnessOfTrace is the explicit randomness, else the last 56 bits of the ID.

@@ -214,6 +214,8 @@ func (p *tailSampler) newSource(set processor.Settings) source {
 	switch rules := &p.cfg.Rules; {
 	case rules.File.HasValue():
 		return p.watchRules(rules.File.Get().Path)
+	case rules.XRay.HasValue():
+		return p.askXRay(rules.XRay.Get().connect(set.Logger, set.BuildInfo.Command+"/"+set.BuildInfo.Version))
 	default:
 		return inline{}
 	}

@@ -30,7 +30,6 @@ type Buffer struct {
 	traces map[ID]*Trace
 	wheel  wheel
 	byAge  list
-	bytes  int64
 }
 
 // New returns an empty buffer. A trace is due when nothing came for idle, or
@@ -42,10 +41,8 @@ func New(budget *Budget, wait, idle time.Duration, now time.Time) *Buffer {
 	return b
 }
 
-// Len returns the number of traces, and Bytes what they hold without their
-// resources.
-func (b *Buffer) Len() int     { return len(b.traces) }
-func (b *Buffer) Bytes() int64 { return b.bytes }
+// Len returns the number of traces.
+func (b *Buffer) Len() int { return len(b.traces) }
 
 // Get returns a trace, or nil if there is none.
 func (b *Buffer) Get(id ID) *Trace { return b.traces[id] }
@@ -66,7 +63,6 @@ func (b *Buffer) Add(id ID, g Group, now time.Time) *Trace {
 	if g.Resource.users.Add(1) == 1 {
 		b.budget.Add(g.Resource.size())
 	}
-	b.bytes += grew
 	b.budget.Add(grew)
 	t.Last = now
 	b.schedule(t, now.Add(b.idle))
@@ -101,7 +97,6 @@ func (b *Buffer) Remove(t *Trace) {
 	b.wheel.remove(t)
 	b.byAge.remove(t)
 	size := t.size()
-	b.bytes -= size
 	b.budget.Add(-size)
 	for i := range t.chunks {
 		if r := t.chunks[i].resource; r.users.Add(-1) == 0 {

@@ -3,14 +3,11 @@ package awsxrayreceiver
 import (
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
-	"strconv"
 	"time"
 
 	"go.opentelemetry.io/collector/config/confignet"
-	"go.opentelemetry.io/collector/config/configtls"
 
+	"github.com/tailwater-otel/tailwater/internal/samplingapi/samplingserver"
 	"github.com/tailwater-otel/tailwater/internal/udpsocket"
 )
 
@@ -59,50 +56,13 @@ type Config struct {
 	ShutdownTimeout time.Duration `mapstructure:"shutdown_timeout"`
 
 	// The sampling API for X-Ray SDKs, on TCP.
-	ProxyServer ProxyConfig `mapstructure:"proxy_server"`
-}
-
-// ProxyConfig holds the settings of the sampling API: SDKs ask it for sampling
-// rules and targets, and it asks X-Ray, with a signature.
-type ProxyConfig struct {
-	// The host:port on which SDKs are answered over TCP. Empty turns the
-	// sampling API off. Whoever reaches it can read the sampling
-	// rules and report statistics, but nothing else.
-	Endpoint string `mapstructure:"endpoint"`
-
-	// Without effect; accepted because the contrib receiver accepts it.
-	Dialer confignet.DialerConfig `mapstructure:"dialer"`
-
-	// URL of the HTTP proxy on the way to AWS. Empty takes it from the
-	// environment (HTTPS_PROXY).
-	ProxyAddress string `mapstructure:"proxy_address"`
-
-	// The connection to AWS. Only `insecure` and `insecure_skip_verify` have an
-	// effect: either accepts any certificate.
-	TLS configtls.ClientConfig `mapstructure:"tls"`
-
-	// AWS region to ask. Empty takes it from the environment, then from the ECS
-	// and EC2 metadata services unless `local_mode` is set.
-	Region string `mapstructure:"region"`
-
-	// IAM role to assume through STS. Empty uses the
-	// credentials of the environment as they are.
-	RoleARN string `mapstructure:"role_arn"`
-
-	// URL of the X-Ray API. Empty takes the one of the region.
-	AWSEndpoint string `mapstructure:"aws_endpoint"`
-
-	// Ask no metadata service.
-	LocalMode bool `mapstructure:"local_mode"`
-
-	// Service that requests are signed for. Empty means `xray`.
-	ServiceName string `mapstructure:"service_name"`
+	ProxyServer samplingserver.Config `mapstructure:"proxy_server"`
 }
 
 // Validate refuses settings that cannot work. It opens nothing.
 func (c *Config) Validate() error {
 	var errs []error
-	if err := checkHostPort("endpoint", c.Endpoint); err != nil {
+	if err := samplingserver.CheckHostPort("endpoint", c.Endpoint); err != nil {
 		errs = append(errs, err)
 	}
 	if c.Transport != "udp" {
@@ -125,52 +85,11 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Validate refuses settings that cannot work. It opens nothing.
-func (c *ProxyConfig) Validate() error {
-	var errs []error
-	if c.Endpoint == "" {
-		return nil
-	}
-	if err := checkHostPort("endpoint", c.Endpoint); err != nil {
-		errs = append(errs, err)
-	}
-	if c.ProxyAddress != "" {
-		if u, err := url.Parse(c.ProxyAddress); err != nil || u.Host == "" {
-			errs = append(errs, fmt.Errorf("proxy_address is %q; it must be a URL such as http://proxy.example.com:3128", c.ProxyAddress))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func checkHostPort(key, value string) error {
-	_, port, err := net.SplitHostPort(value)
-	if err == nil {
-		_, err = strconv.ParseUint(port, 10, 16)
-	}
-	if err != nil {
-		return fmt.Errorf("%s is %q; it must be host:port with a port of 0 to 65535", key, value)
-	}
-	return nil
-}
-
 // ignoredKeys lists the keys that are set and have no effect.
 func (c *Config) ignoredKeys() []string {
 	var keys []string
 	if c.Dialer != (confignet.DialerConfig{}) {
 		keys = append(keys, "dialer")
 	}
-	if c.ProxyServer.Dialer != (confignet.DialerConfig{}) {
-		keys = append(keys, "proxy_server::dialer")
-	}
-	tls := c.ProxyServer.TLS
-	if tls.ServerName != "" {
-		keys = append(keys, "proxy_server::tls::server_name_override")
-	}
-	if tls.CAFile != "" || tls.CAPem != "" {
-		keys = append(keys, "proxy_server::tls::ca_file and ca_pem")
-	}
-	if tls.CertFile != "" || tls.CertPem != "" {
-		keys = append(keys, "proxy_server::tls::cert_file and cert_pem")
-	}
-	return keys
+	return append(keys, c.ProxyServer.IgnoredKeys("proxy_server::")...)
 }

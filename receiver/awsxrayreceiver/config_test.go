@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/confmaptest"
 
+	"github.com/tailwater-otel/tailwater/internal/samplingapi/samplingserver"
 	"github.com/tailwater-otel/tailwater/receiver/awsxrayreceiver/internal/metadata"
 )
 
@@ -37,7 +38,7 @@ func TestLoadConfig(t *testing.T) {
 		{"contrib", changed(func(c *Config) {
 			c.Endpoint = "0.0.0.0:5678"
 			c.Dialer = confignet.DialerConfig{Timeout: time.Second}
-			c.ProxyServer = ProxyConfig{
+			c.ProxyServer = samplingserver.Config{
 				Endpoint:     "0.0.0.0:1234",
 				ProxyAddress: "https://proxy.example.com",
 				TLS:          configtls.ClientConfig{Insecure: true, ServerName: "something"},
@@ -46,6 +47,7 @@ func TestLoadConfig(t *testing.T) {
 				AWSEndpoint:  "https://xray.example.com",
 				LocalMode:    true,
 				ServiceName:  "xray",
+				Sampling:     samplingserver.Forward,
 			}
 		}), []string{"dialer", "proxy_server::tls::server_name_override"}},
 		{"own", changed(func(c *Config) {
@@ -55,6 +57,10 @@ func TestLoadConfig(t *testing.T) {
 			c.OTLPDatagrams = false
 			c.ShutdownTimeout = 0
 			c.ProxyServer.Endpoint = ""
+		}), nil},
+		{"record_all", changed(func(c *Config) {
+			most := 500
+			c.ProxyServer.Sampling, c.ProxyServer.RecordAllMaxPerSecond = samplingserver.RecordAll, &most
 		}), nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/receiver"
 
+	"github.com/tailwater-otel/tailwater/internal/samplingapi/samplingserver"
 	"github.com/tailwater-otel/tailwater/receiver/awsxrayreceiver/internal/metadata"
 )
 
@@ -49,9 +50,10 @@ func createDefaultConfig() component.Config {
 		QueueBytes:      8 << 20,
 		OTLPDatagrams:   true,
 		ShutdownTimeout: 5 * time.Second,
-		ProxyServer: ProxyConfig{
+		ProxyServer: samplingserver.Config{
 			Endpoint:    "localhost:2000",
 			ServiceName: "xray",
+			Sampling:    samplingserver.Forward,
 		},
 	}
 }

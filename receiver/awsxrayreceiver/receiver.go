@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
+	"github.com/tailwater-otel/tailwater/internal/samplingapi/samplingserver"
 	"github.com/tailwater-otel/tailwater/internal/segment"
 	"github.com/tailwater-otel/tailwater/internal/segmentspan"
 	"github.com/tailwater-otel/tailwater/internal/udpsocket"
@@ -60,7 +61,7 @@ type xrayReceiver struct {
 
 	queue    *queue
 	readers  []*reader
-	sampling *samplingServer
+	sampling *samplingserver.Server
 	reading  sync.WaitGroup
 	working  sync.WaitGroup
 	cancel   context.CancelFunc // ends what waits for the pipeline
@@ -119,18 +120,12 @@ func (r *xrayReceiver) start(ctx context.Context) error {
 		return err
 	}
 	if r.cfg.ProxyServer.Endpoint != "" {
-		r.sampling = &samplingServer{
-			cfg:       r.cfg.ProxyServer,
-			logger:    r.logger,
-			telemetry: r.telemetry,
-			userAgent: r.userAgent,
-			status:    &r.status,
-		}
-		if err := r.sampling.start(ctx); err != nil {
+		r.sampling = samplingserver.New(r.cfg.ProxyServer, r.logger, r.userAgent, samplingObserver{r.telemetry, &r.status})
+		if err := r.sampling.Start(ctx); err != nil {
 			r.sampling = nil
 			r.closeSockets()
 			r.readers = nil
-			return err
+			return listenError("tcp", r.cfg.ProxyServer.Endpoint, "proxy_server::endpoint", err)
 		}
 	}
 	if err := r.telemetry.RegisterReceiverAwsxrayQueueSizeCallback(func(_ context.Context, o metric.Int64Observer) error {
@@ -243,7 +238,7 @@ func (r *xrayReceiver) shutdown(ctx context.Context) error {
 		}
 	}
 	if r.sampling != nil {
-		if err := r.sampling.shutdown(ctx); err != nil {
+		if err := r.sampling.Shutdown(ctx); err != nil {
 			errs = append(errs, fmt.Errorf("stop the sampling API: %w", err))
 		}
 	}

@@ -25,16 +25,19 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                                metric.Meter
-	mu                                   sync.Mutex
-	registrations                        []metric.Registration
-	ReceiverAwsxrayDatagramsDropped      metric.Int64Counter
-	ReceiverAwsxrayDatagramsReceived     metric.Int64Counter
-	ReceiverAwsxrayDatagramsRejected     metric.Int64Counter
-	ReceiverAwsxrayDocumentsAccepted     metric.Int64Counter
-	ReceiverAwsxrayOtlpDatagramsAccepted metric.Int64Counter
-	ReceiverAwsxrayQueueSize             metric.Int64ObservableGauge
-	ReceiverAwsxraySamplingRequests      metric.Int64Counter
+	meter                                    metric.Meter
+	mu                                       sync.Mutex
+	registrations                            []metric.Registration
+	ReceiverAwsxrayDatagramsDropped          metric.Int64Counter
+	ReceiverAwsxrayDatagramsReceived         metric.Int64Counter
+	ReceiverAwsxrayDatagramsRejected         metric.Int64Counter
+	ReceiverAwsxrayDocumentsAccepted         metric.Int64Counter
+	ReceiverAwsxrayOtlpDatagramsAccepted     metric.Int64Counter
+	ReceiverAwsxrayQueueSize                 metric.Int64ObservableGauge
+	ReceiverAwsxraySamplingRequests          metric.Int64Counter
+	ReceiverAwsxraySamplingStaleAnswers      metric.Int64Counter
+	ReceiverAwsxraySamplingStatisticsDropped metric.Int64Counter
+	ReceiverAwsxraySamplingUpstreamRequests  metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -130,6 +133,24 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	builder.ReceiverAwsxraySamplingRequests, err = builder.meter.Int64Counter(
 		"otelcol_receiver_awsxray_sampling_requests",
 		metric.WithDescription("Requests to the sampling API on TCP. [Alpha]"),
+		metric.WithUnit("{request}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverAwsxraySamplingStaleAnswers, err = builder.meter.Int64Counter(
+		"otelcol_receiver_awsxray_sampling_stale_answers",
+		metric.WithDescription("Requests to the sampling API that were answered with what X-Ray said earlier, or with the Default rule alone, because X-Ray could not be asked. [Alpha]"),
+		metric.WithUnit("{request}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverAwsxraySamplingStatisticsDropped, err = builder.meter.Int64Counter(
+		"otelcol_receiver_awsxray_sampling_statistics_dropped",
+		metric.WithDescription("Documents of sampling statistics that X-Ray did not get, by reason: refused (X-Ray refused them), limit (reports about more than 100 rules), shutdown (not delivered in time) [Alpha]"),
+		metric.WithUnit("{document}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverAwsxraySamplingUpstreamRequests, err = builder.meter.Int64Counter(
+		"otelcol_receiver_awsxray_sampling_upstream_requests",
+		metric.WithDescription("Requests of the sampling API to X-Ray. [Alpha]"),
 		metric.WithUnit("{request}"),
 	)
 	errs = errors.Join(errs, err)

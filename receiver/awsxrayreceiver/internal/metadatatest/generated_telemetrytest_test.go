@@ -30,6 +30,9 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ReceiverAwsxrayDocumentsAccepted.Add(context.Background(), 1)
 	tb.ReceiverAwsxrayOtlpDatagramsAccepted.Add(context.Background(), 1)
 	tb.ReceiverAwsxraySamplingRequests.Add(context.Background(), 1)
+	tb.ReceiverAwsxraySamplingStaleAnswers.Add(context.Background(), 1)
+	tb.ReceiverAwsxraySamplingStatisticsDropped.Add(context.Background(), 1)
+	tb.ReceiverAwsxraySamplingUpstreamRequests.Add(context.Background(), 1)
 	AssertEqualReceiverAwsxrayDatagramsDropped(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
@@ -49,6 +52,15 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverAwsxraySamplingRequests(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverAwsxraySamplingStaleAnswers(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverAwsxraySamplingStatisticsDropped(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverAwsxraySamplingUpstreamRequests(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 

@@ -124,7 +124,7 @@ type KeepConfig struct {
 type BufferConfig struct {
 	// Bytes of all pending traces and of those that wait to be sent. When it is full, the oldest are decided early. 0 means a quarter of the process's memory limit, or 256 MiB where it has none.
 	MaxBytes int64 `mapstructure:"max_bytes"`
-	// Bytes at which a single trace is decided and passed through or dropped from then on.
+	// Bytes at which a single trace is decided, and passed through or dropped from then on. 4 KiB to 1 GiB; half of `max_bytes` where that is less.
 	MaxTraceBytes int64 `mapstructure:"max_trace_bytes"`
 }
 
@@ -169,10 +169,8 @@ func (c *Config) Validate() error {
 	if c.Buffer.MaxBytes != 0 && c.Buffer.MaxBytes < minBufferBytes {
 		bad("buffer::max_bytes is %d, allowed is 0 or at least %d", c.Buffer.MaxBytes, minBufferBytes)
 	}
-	if most := c.Buffer.MaxBytes; c.Buffer.MaxTraceBytes < minTraceBytes || c.Buffer.MaxTraceBytes > maxTraceBytes ||
-		most > 0 && c.Buffer.MaxTraceBytes > most {
-		bad("buffer::max_trace_bytes is %d, allowed is %d to %d, and at most buffer::max_bytes (%d)",
-			c.Buffer.MaxTraceBytes, minTraceBytes, maxTraceBytes, most)
+	if n := c.Buffer.MaxTraceBytes; n < minTraceBytes || n > maxTraceBytes {
+		bad("buffer::max_trace_bytes is %d, allowed is %d to %d", n, minTraceBytes, maxTraceBytes)
 	}
 	for _, size := range []struct {
 		key   string

@@ -31,6 +31,7 @@ type tailSampler struct {
 	cfg           *Config
 	ignoreMissing bool
 	maxBytes      int64
+	maxTraceBytes int64
 	logger        *zap.Logger
 	telemetry     *metadata.TelemetryBuilder
 	causes        map[string]metric.MeasurementOption
@@ -92,6 +93,7 @@ func newTailSampler(set processor.Settings, cfg *Config, next consumer.Traces) (
 		rules:         rules,
 		seed:          maphash.MakeSeed(),
 	}
+	p.maxTraceBytes = min(cfg.Buffer.MaxTraceBytes, p.maxBytes/2)
 	for _, cause := range []string{causeComplete, causeWait, causeMemory, causeTraceSize, causeShutdown} {
 		p.causes[cause] = metric.WithAttributeSet(attribute.NewSet(attribute.String("cause", cause)))
 	}

@@ -54,7 +54,7 @@ func (p *tailSampler) take(ctx context.Context, s *shard, all []incoming, mine [
 		if in.hasRandomness && !t.HasRandomness {
 			t.Randomness, t.HasRandomness = in.randomness, true
 		}
-		if t.Size() > p.cfg.Buffer.MaxTraceBytes {
+		if t.Size() > p.maxTraceBytes {
 			s.view.index.Build(t, p.ignoreMissing)
 			out = p.settle(ctx, s, t, in.hash, causeTraceSize, now, out)
 		}

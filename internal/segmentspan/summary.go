@@ -79,7 +79,8 @@ func (d *Describer) Span(span ptrace.Span, of *ResourceFacts, withHTTP bool) Fac
 	if m.text.Len() > maxKeptText {
 		m.text = strings.Builder{}
 	}
-	e.reset()
+	// Only these are written below. The whole entity is many times as large.
+	e.seg, e.http, e.req, e.resp = segment.Segment{}, segment.HTTP{}, segment.HTTPRequest{}, segment.HTTPResponse{}
 	e.span, e.kind, e.parent = span, span.Kind(), segment.ID(span.ParentSpanID())
 	e.born = roleOf(r.peek(keyDocument))
 	d.res.serviceName = of.Service

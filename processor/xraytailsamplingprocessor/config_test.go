@@ -1,6 +1,8 @@
 package xraytailsamplingprocessor
 
 import (
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,4 +69,22 @@ func TestConfigReplacesTheDefaultPolicies(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []KeepConfig{{Name: "faults", Filter: "fault", MaxTracesPerSecond: 5}}, cfg.Keep)
 	assert.Equal(t, 5*time.Second, cfg.DecisionIdle)
+}
+
+func TestExampleOfTheREADME(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	_, rest, _ := strings.Cut(string(readme), "```yaml\n")
+	text, _, _ := strings.Cut(rest, "```")
+	retrieved, err := confmap.NewRetrievedFromYAML([]byte(text))
+	require.NoError(t, err)
+	conf, err := retrieved.AsConf()
+	require.NoError(t, err)
+	conf, err = conf.Sub("processors::xray_tail_sampling")
+	require.NoError(t, err)
+	cfg := createDefaultConfig().(*Config)
+	require.NoError(t, conf.Unmarshal(cfg))
+	require.NoError(t, cfg.Validate())
+	assert.Len(t, cfg.Keep, 2)
+	assert.True(t, cfg.Rules.XRay.HasValue())
 }

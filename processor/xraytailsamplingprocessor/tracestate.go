@@ -88,7 +88,7 @@ func withThreshold(state string, threshold uint64, known bool) string {
 	for rest := ot; rest != ""; {
 		var member string
 		member, rest, _ = strings.Cut(rest, ";")
-		if strings.HasPrefix(member, "th:") || member == "" {
+		if key, _, _ := strings.Cut(member, ":"); key == "th" || member == "" {
 			continue
 		}
 		if b.Len() > 0 {

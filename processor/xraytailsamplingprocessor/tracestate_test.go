@@ -25,6 +25,7 @@ func TestWithThreshold(t *testing.T) {
 		"not known, others":     {"a=1,ot=th:8;rv:00000000000001", 0, false, "ot=rv:00000000000001,a=1"},
 		"not known and none":    {"a=1", 0, false, "a=1"},
 		"what is no threshold":  {"ot=th:xyz", half, true, "ot=th:8"},
+		"no colon":              {"a=1,ot=th", 0, false, "a=1"},
 		"too long to be one":    {"ot=th:fffffffffffffff", half, true, "ot=th:8"},
 		"empty members go":      {",,ot=;;", half, true, "ot=th:8"},
 		"digits, zeros cut off": {"", 0x00f0_0000_0000_00, true, "ot=th:00f"},

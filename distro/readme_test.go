@@ -132,6 +132,9 @@ func (w *tableWriter) value(v reflect.Value, key, comment string) {
 			value = note
 		}
 		w.row(key, typeName(v.Type()), value, comment)
+		if v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Struct && expands(v.Type().Elem()) {
+			w.fields(reflect.New(v.Type().Elem()).Elem(), key+"[].")
+		}
 		return
 	}
 	if !expands(v.Type()) {
@@ -184,6 +187,8 @@ func typeName(t reflect.Type) string {
 		return "duration"
 	case t == reflect.TypeFor[component.ID]() || t.Kind() == reflect.Pointer && t.Elem() == reflect.TypeFor[component.ID]():
 		return "component ID"
+	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct && expands(t.Elem()):
+		return "list of blocks"
 	case t.Kind() == reflect.Slice:
 		return "list of " + typeName(t.Elem())
 	case t.Kind() == reflect.Map:
@@ -206,8 +211,25 @@ func defaultOf(v reflect.Value) string {
 		return defaultOf(v.Elem())
 	case v.Kind() == reflect.String && v.Len() == 0:
 		return `""`
+	case v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Struct:
+		var blocks []string
+		for i := range v.Len() {
+			blocks = append(blocks, flow(v.Index(i)))
+		}
+		return "`[" + strings.Join(blocks, ", ") + "]`"
 	}
 	return fmt.Sprintf("`%v`", v.Interface())
+}
+
+// flow writes the fields of a struct that are set as a YAML flow mapping.
+func flow(v reflect.Value) string {
+	var fields []string
+	for i := range v.NumField() {
+		if name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("mapstructure"), ","); !v.Field(i).IsZero() {
+			fields = append(fields, fmt.Sprintf("%s: %v", name, v.Field(i).Interface()))
+		}
+	}
+	return "{" + strings.Join(fields, ", ") + "}"
 }
 
 // comment returns the doc comment of a struct's field, as one line.

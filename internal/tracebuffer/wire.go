@@ -16,7 +16,7 @@ const (
 
 var errWire = errors.New("not an OTLP message")
 
-// Fields iterates over the fields of an OTLP message. raw is the whole field,
+// fields iterates over the fields of an OTLP message. raw is the whole field,
 // content what a field of bytes holds. It stops at what is no message, and
 // then *err says so.
 func fields(message []byte, err *error) iter.Seq2[byte, [2][]byte] {

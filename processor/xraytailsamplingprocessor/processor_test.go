@@ -409,10 +409,9 @@ func TestNextComponentInTrouble(t *testing.T) {
 		for_ time.Duration
 		lost string
 	}{
-		"for a while":   {errBusy, 30 * time.Second, ""},
-		"for too long":  {errBusy, time.Hour, lostRetries},
-		"for good":      {consumererror.NewPermanent(errors.New("never")), time.Hour, lostRejected},
-		"at the end of": {errBusy, 24 * time.Hour, lostRetries},
+		"for a while":  {errBusy, 30 * time.Second, ""},
+		"for too long": {errBusy, time.Hour, lostRetries},
+		"for good":     {consumererror.NewPermanent(errors.New("never")), time.Hour, lostRejected},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -246,9 +246,9 @@ func (t *targets) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-ticker.C:
-			t.exchange(ctx)
 		case <-t.wake:
-			t.exchange(ctx)
+		}
+		if ctx.Err() == nil && t.exchange(ctx) {
 			select {
 			case <-ctx.Done():
 			case <-time.After(exchangeGap):
@@ -296,8 +296,9 @@ func (t *targets) finish(ctx context.Context) {
 	}
 }
 
-// exchange tells X-Ray what is due, and puts its answer in force.
-func (t *targets) exchange(ctx context.Context) {
+// exchange tells X-Ray what is due, and puts its answer in force. It says
+// whether there was anything to tell.
+func (t *targets) exchange(ctx context.Context) (asked bool) {
 	t.mu.Lock()
 	waiting := t.next
 	t.next = nil
@@ -310,6 +311,7 @@ func (t *targets) exchange(ctx context.Context) {
 	if waiting != nil {
 		defer close(waiting)
 	}
+	asked = len(batch.statistics)+len(batch.boosts) > 0
 	for len(batch.statistics)+len(batch.boosts) > 0 {
 		part := exchangeBatch{
 			batch.statistics[:min(len(batch.statistics), maxPerRequest)],
@@ -318,9 +320,10 @@ func (t *targets) exchange(ctx context.Context) {
 		batch = exchangeBatch{batch.statistics[len(part.statistics):], batch.boosts[len(part.boosts):]}
 		if failed := t.deliver(ctx, part); failed != nil {
 			t.putBack(batch)
-			return
+			break
 		}
 	}
+	return asked
 }
 
 // exchangeBatch are documents that are not delivered and no longer pending.

@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,22 +23,23 @@ import (
 	"github.com/tailwater-otel/tailwater/demo/proc"
 )
 
-// segments collects the names of the X-Ray segments that arrive, by trace ID.
+// segments collects the names of the X-Ray segments that arrive, by trace ID
+// and segment ID: the X-Ray SDK for Go now and then sends a segment twice.
 type segments struct {
 	mu    sync.Mutex
-	names map[string][]string
+	names map[string]map[string]string
 }
 
 func (s *segments) of(traceID string) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]string(nil), s.names[traceID]...)
+	return slices.Collect(maps.Values(s.names[traceID]))
 }
 
 func listenUDP(t *testing.T) (address string, s *segments) {
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	require.NoError(t, err)
-	s = &segments{names: map[string][]string{}}
+	s = &segments{names: map[string]map[string]string{}}
 	var reader sync.WaitGroup
 	reader.Go(func() {
 		buffer := make([]byte, 64<<10)
@@ -47,13 +50,16 @@ func listenUDP(t *testing.T) (address string, s *segments) {
 			}
 			_, body, _ := bytes.Cut(buffer[:n], []byte("\n"))
 			var document struct {
-				Name    string
-				TraceID string `json:"trace_id"`
-				Type    string
+				Name, ID string
+				TraceID  string `json:"trace_id"`
+				Type     string
 			}
 			if json.Unmarshal(body, &document) == nil && document.Type != "subsegment" {
 				s.mu.Lock()
-				s.names[document.TraceID] = append(s.names[document.TraceID], document.Name)
+				if s.names[document.TraceID] == nil {
+					s.names[document.TraceID] = map[string]string{}
+				}
+				s.names[document.TraceID][document.ID] = document.Name
 				s.mu.Unlock()
 			}
 		}

@@ -85,7 +85,7 @@ func (x *localXRay) Start(ctx context.Context, host component.Host) error {
 		return fmt.Errorf("serve the X-Ray API on %s: %w", x.cfg.Endpoint, err)
 	}
 	xray := api.New(st, observer, time.Now)
-	pages := page.New(st, time.Now)
+	pages := page.New(st, cw.logs, cw.metrics, time.Now)
 	x.telemetry, x.listener = telemetry, listener
 	x.server = &http.Server{
 		Handler:           newRouter(xray, cw, pages, observer, isLoopback(listener.Addr())),

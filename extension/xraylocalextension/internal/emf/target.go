@@ -91,7 +91,7 @@ func (s *set) histogram() (metric.Samples, error) {
 		}
 	}
 	if out.Min > out.Max {
-		return out, fmt.Errorf("Min %v is above Max %v", out.Min, out.Max)
+		return out, fmt.Errorf("the minimum %v is above the maximum %v", out.Min, out.Max)
 	}
 	return out, nil
 }

@@ -49,6 +49,7 @@ type Folder struct {
 	mu      sync.Mutex
 	pending []change
 	bytes   int
+	bad     bool       // the last write failed
 	writing sync.Mutex // held from taking the changes until they are written, so that they stay in order
 
 	stop    chan struct{}
@@ -101,21 +102,25 @@ func (f *Folder) run() {
 	defer close(f.stopped)
 	ticker := time.NewTicker(writeInterval)
 	defer ticker.Stop()
-	bad := false
 	for {
 		select {
 		case <-f.stop:
 			return
 		case <-ticker.C:
-			switch err := f.Write(); {
-			case err != nil:
-				f.failed(err)
-				bad = true
-			case bad:
-				f.failed(nil)
-				bad = false
-			}
+			f.try()
 		}
+	}
+}
+
+// try writes, and tells how it went if that is worth telling.
+func (f *Folder) try() {
+	err := f.Write()
+	f.mu.Lock()
+	tell := err != nil || f.bad
+	f.bad = err != nil
+	f.mu.Unlock()
+	if tell {
+		f.failed(err)
 	}
 }
 
@@ -143,9 +148,7 @@ func (f *Folder) add(c change) {
 	full := f.bytes > maxPending
 	f.mu.Unlock()
 	if full {
-		if err := f.Write(); err != nil {
-			f.failed(err)
-		}
+		f.try()
 	}
 }
 

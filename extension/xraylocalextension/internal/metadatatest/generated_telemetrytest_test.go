@@ -48,6 +48,7 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ExtensionXrayLocalLogEventsRejected.Add(context.Background(), 1)
 	tb.ExtensionXrayLocalMetricDatapointsEvicted.Add(context.Background(), 1)
 	tb.ExtensionXrayLocalRequests.Add(context.Background(), 1)
+	tb.ExtensionXrayLocalStoreWriteErrors.Add(context.Background(), 1)
 	tb.ExtensionXrayLocalTelemetryRecords.Add(context.Background(), 1)
 	tb.ExtensionXrayLocalTracesEvicted.Add(context.Background(), 1)
 	AssertEqualExtensionXrayLocalDocumentsAccepted(t, testTel,
@@ -87,6 +88,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExtensionXrayLocalStoreTraces(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExtensionXrayLocalStoreWriteErrors(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExtensionXrayLocalTelemetryRecords(t, testTel,

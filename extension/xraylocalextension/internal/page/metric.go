@@ -74,7 +74,7 @@ func (h *Handler) metricOne(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) newOneMetric(q metricsQuery, id metric.ID, now time.Time) *oneMetric {
 	v := &oneMetric{
 		Namespace: id.Namespace, Name: id.Name, Dimensions: id.Dimensions, Statistic: q.statistic,
-		Period: formatSeconds(q.period().Seconds()), Columns: shownStatistics,
+		Period: plural(int64(q.period()/time.Minute), "minute"), Columns: shownStatistics,
 	}
 	v.Ranges, v.Statistics = q.choices(func(q metricsQuery) string { return oneAddress(q, id) })
 	all := q

@@ -132,7 +132,7 @@ func (h *Handler) newMetricList(q metricsQuery, host string) *metricList {
 	now := h.now()
 	bytes, series, points := h.metrics.Size(now)
 	v := &metricList{
-		Empty: series == 0, Endpoint: host, Text: q.text, Statistic: q.statistic, Period: formatSeconds(q.period().Seconds()),
+		Empty: series == 0, Endpoint: host, Text: q.text, Statistic: q.statistic, Period: plural(int64(q.period()/time.Minute), "minute"),
 		Stored: series, Points: points, Used: strconv.FormatFloat(float64(bytes)/(1<<20), 'f', 1, 64) + " MiB",
 	}
 	v.Ranges, v.Statistics = q.choices(metricsQuery.address)

@@ -69,8 +69,10 @@ func (d *Distribution) Weighted() Weighted {
 	place := d.place()
 	for i := range d.Buckets {
 		b := &d.Buckets[i]
-		b.Lo = Clamp(b.Lo + place*(b.Hi-b.Lo))
-		b.Hi = b.Lo
+		if place < 1 {
+			b.Hi = Clamp(b.Lo + place*(b.Hi-b.Lo))
+		}
+		b.Lo = b.Hi
 	}
 	d.sort() // buckets of different points may overlap
 	var w Weighted
@@ -168,30 +170,56 @@ func (d *Distribution) reduce(most int) {
 		}
 		d.Buckets = kept
 	}
+	if len(d.Buckets) <= most {
+		return
+	}
+	weights := d.weights()
 	for len(d.Buckets) > most {
 		best, least := 0, math.Inf(1)
 		for i := range len(d.Buckets) - 1 {
-			if c := joinCost(d.Buckets[i], d.Buckets[i+1]); c < least {
+			if c := (weights[i] + weights[i+1]) * joinError(d.Buckets[i], d.Buckets[i+1]); c < least {
 				best, least = i, c
 			}
 		}
 		d.Buckets[best] = join(d.Buckets[best], d.Buckets[best+1])
+		weights[best] += weights[best+1]
 		d.Buckets = slices.Delete(d.Buckets, best+1, best+2)
+		weights = slices.Delete(weights, best+1, best+2)
 	}
+}
+
+// weights say how much the place of each bucket's values matters: their share
+// of the values between them and the nearer end, down to 5 % of all below and
+// 0.5 % above. So p99, which few values decide, stays as good as the median.
+func (d *Distribution) weights() []float64 {
+	total := 0.0
+	for _, b := range d.Buckets {
+		total += float64(b.Count)
+	}
+	out, below := make([]float64, len(d.Buckets)), 0.0
+	for i, b := range d.Buckets {
+		n := float64(b.Count)
+		middle := below + n/2
+		out[i] = n / min(max(middle, 0.05*total), max(total-middle, 0.005*total))
+		below += n
+	}
+	return out
 }
 
 func join(a, b Bucket) Bucket {
 	return Bucket{min(a.Lo, b.Lo), max(a.Hi, b.Hi), addCounts(a.Count, b.Count)}
 }
 
-// joinCost is how many values become how uncertain, relative to their size.
-func joinCost(a, b Bucket) float64 {
+// joinError is the square of how far apart the joined bucket's ends are,
+// relative to their size.
+func joinError(a, b Bucket) float64 {
 	lo, hi := min(a.Lo, b.Lo), max(a.Hi, b.Hi)
 	size := max(math.Abs(lo), math.Abs(hi))
 	if size == 0 {
 		return 0
 	}
-	return (float64(a.Count) + float64(b.Count)) * (hi/size - lo/size)
+	width := hi/size - lo/size
+	return width * width
 }
 
 // place returns where in each bucket its value is, from 0 (Lo) to 1 (Hi). If no
@@ -216,7 +244,11 @@ func (d *Distribution) place() float64 {
 		first.Lo = Clamp(first.Lo + missing/float64(first.Count))
 		return 0
 	case width > 0:
-		return min(max(missing/width, 0), 1)
+		p := missing / width
+		if p > 1-1e-9 { // rounding
+			p = 1
+		}
+		return max(p, 0)
 	}
 	return 0.5
 }

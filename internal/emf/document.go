@@ -134,13 +134,15 @@ func (w *Writer) writeDimensions(e *Event) {
 	for i := range e.Metrics {
 		for _, set := range e.Metrics[i].Sets {
 			for _, label := range set {
-				w.names[label] = e.Labels[label].Name
+				if w.names[label] == "" {
+					w.names[label] = DimensionName(e.Labels[label].Name)
+				}
 			}
 		}
 	}
 	for i, name := range w.names {
 		if name != "" {
-			w.names[i] = w.claim(DimensionName(name))
+			w.names[i] = w.claim(name)
 			w.appendField(w.names[i], DimensionValue(e.Labels[i].Value))
 		}
 	}
@@ -435,4 +437,12 @@ func (w *Writer) appendDirectives(out []byte, parts []part) []byte {
 		}
 	}
 	return out
+}
+
+// Add adds the counts of other.
+func (r *Report) Add(other Report) {
+	r.FieldsTooLarge += other.FieldsTooLarge
+	r.FieldsClashed += other.FieldsClashed
+	r.MetricsTooLarge += other.MetricsTooLarge
+	r.MetricsClashed += other.MetricsClashed
 }

@@ -39,8 +39,11 @@ func DimensionValue(value string) string {
 
 // MetricName makes a legal name of a metric, in the same way.
 func MetricName(name string) string {
-	if name == "_aws" {
+	switch {
+	case name == "_aws":
 		return encode(name, MaxMetricName, 1)
+	case strings.TrimSpace(name) == "":
+		return "_" + encode(name, MaxMetricName-1, 0)
 	}
 	return encode(name, MaxMetricName, 0)
 }

@@ -72,7 +72,7 @@ func BenchmarkSpan(b *testing.B) {
 				if i%len(batches) == 0 && i > 0 {
 					for _, s := range h.shards {
 						for more := true; more; {
-							_, more = h.empty(context.Background(), s, time.Now(), nil)
+							_, more = h.empty(context.Background(), s, time.Now())
 						}
 						clear(s.dropped.at)
 						s.dropped.entries, s.dropped.head = nil, 0
@@ -127,7 +127,7 @@ func (h *harness) emptied(t testing.TB) {
 	t.Helper()
 	for _, s := range h.shards {
 		for more := true; more; {
-			_, more = h.empty(context.Background(), s, time.Now(), nil)
+			_, more = h.empty(context.Background(), s, time.Now())
 		}
 	}
 	require.Zero(t, h.budget.Used())

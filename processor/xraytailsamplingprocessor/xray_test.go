@@ -23,6 +23,7 @@ import (
 type service struct {
 	mu       sync.Mutex
 	down     bool
+	hangs    bool
 	rate     float64
 	modified time.Time
 	quota    int
@@ -32,10 +33,14 @@ type service struct {
 	boosts   []map[string]any
 }
 
-func (x *service) Post(_ context.Context, path string, body []byte) (*awsclient.Response, error) {
+func (x *service) Post(ctx context.Context, path string, body []byte) (*awsclient.Response, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.asked[path]++
+	if x.hangs {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	if x.down {
 		return &awsclient.Response{Status: http.StatusServiceUnavailable, Header: http.Header{}}, nil
 	}
@@ -231,6 +236,37 @@ func TestXRayDownFromTheStart(t *testing.T) {
 		time.Sleep(21 * time.Second)
 		assert.Equal(t, componentstatus.StatusOK, host.last())
 		x.change(func() { assert.Zero(t, x.requests["shop"]) })
+		h.stopped(t)
+	})
+}
+
+// At the stop X-Ray hears of everything that was decided, due or not, and of
+// what is decided only then.
+func TestXRayHearsOfAllAtTheStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := &service{quota: 3}
+		h, _ := startXRay(t, x)
+		h.shop(t, 0, 10, 200)
+		time.Sleep(21 * time.Second) // reported a moment ago
+		h.shop(t, 100, 4, 500)
+		require.NoError(t, h.Shutdown(t.Context()))
+		assert.EqualValues(t, 14, x.requests["shop"])
+		assert.Equal(t, 5, h.sink.count())
+		h.stopped(t)
+	})
+}
+
+// A stop does not wait longer than it may for an X-Ray that does not answer.
+func TestXRayHangsAtTheStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := &service{quota: 3}
+		h, _ := startXRay(t, x)
+		h.shop(t, 0, 10, 200)
+		x.change(func() { x.hangs = true })
+		begun := time.Now()
+		require.NoError(t, h.Shutdown(t.Context()))
+		assert.LessOrEqual(t, time.Since(begun), h.cfg.ShutdownTimeout)
+		assert.Equal(t, 1, h.sink.count(), "what is kept is sent meanwhile")
 		h.stopped(t)
 	})
 }

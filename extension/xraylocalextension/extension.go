@@ -83,6 +83,10 @@ func (x *localXRay) Start(ctx context.Context, host component.Host) error {
 	}
 	observer := &observer{telemetry: telemetry}
 	xray := api.New(st, observer, time.Now)
+	if err := xray.SetDefaultRule(x.cfg.DefaultRule.apply); err != nil {
+		telemetry.Shutdown()
+		return errors.Join(fmt.Errorf("default_rule: %w", err), listener.Close())
+	}
 	pages := page.New(st, time.Now)
 	x.telemetry, x.listener = telemetry, listener
 	x.server = &http.Server{

@@ -131,8 +131,8 @@ func TestParentThatNeverComes(t *testing.T) {
 	}
 }
 
-// A trace of 10,000 spans in shuffled batches, with duplicates, skewed clocks
-// and spans in progress, is decided once and forwarded whole.
+// A trace of 10,000 spans in shuffled batches, with skewed clocks and spans in
+// progress, is forwarded with each span in its resource and scope.
 func TestTraceIsForwardedWhole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const spans, batches = 10_000, 20

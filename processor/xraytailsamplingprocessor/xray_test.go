@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/tailwater-otel/tailwater/internal/awsclient"
 )
@@ -172,6 +173,13 @@ func TestXRayRuleChangesWithoutARestart(t *testing.T) {
 	})
 }
 
+// rulesAge is the metric of that name, in seconds.
+func (h *harness) rulesAge(t *testing.T) float64 {
+	m, err := h.tel.GetMetric("otelcol_processor_xray_tail_sampling_rules_age")
+	require.NoError(t, err)
+	return m.Data.(metricdata.Gauge[float64]).DataPoints[0].Value
+}
+
 // Ten minutes without X-Ray: decisions go on by the last rules, statistics
 // wait, and the health says so.
 func TestXRayOutage(t *testing.T) {
@@ -189,6 +197,7 @@ func TestXRayOutage(t *testing.T) {
 		}
 		synctest.Wait()
 		assert.Equal(t, componentstatus.StatusRecoverableError, host.last())
+		assert.Greater(t, h.rulesAge(t), 600.0)
 		assert.Greater(t, h.sink.count(), 100, "the quota is valid for an hour")
 		x.change(func() {
 			assert.EqualValues(t, 1, x.requests["shop"])
@@ -196,6 +205,7 @@ func TestXRayOutage(t *testing.T) {
 		})
 		time.Sleep(30 * time.Second)
 		synctest.Wait()
+		assert.Less(t, h.rulesAge(t), 31.0)
 		x.change(func() { assert.EqualValues(t, sent, x.requests["shop"]) })
 		assert.Equal(t, componentstatus.StatusOK, host.last())
 		assert.Positive(t, h.sum(t, "processor_xray_tail_sampling_reloads", "source", "targets", "outcome", "error"))

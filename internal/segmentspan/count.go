@@ -172,10 +172,22 @@ func (m *mapper) remoteResource(remote string) (kind, name string) {
 			name = r.peekFirst(keyMessagingDestinationName, keyMessagingDestination)
 		}
 	case "AWS::S3":
-		kind, name = "AWS::S3::Bucket", r.peek(keyAWSS3Bucket)
+		if kind, name = "AWS::S3::Bucket", r.peek(keyAWSS3Bucket); name == "" {
+			name = r.member("/aws/bucket_name")
+		}
 	}
 	if name == "" {
 		return "", ""
 	}
 	return kind, name
+}
+
+// member is a string member that has no home but aws.xray.json.*.
+func (r *reader) member(pointer string) string {
+	for _, a := range r.json {
+		if text := a.value.Str(); a.name == pointer && len(text) > 2 && text[0] == '"' && !strings.Contains(text, `\\`) {
+			return text[1 : len(text)-1]
+		}
+	}
+	return ""
 }

@@ -275,6 +275,38 @@ service:
 	assert.Zero(t, missing)
 }
 
+// Under a cap each SDK gets its part of it: the one for Go as the quota of a
+// reservoir, the one for Node, which does not use quotas, as a rate.
+func TestClientsOfACap(t *testing.T) {
+	t.Parallel()
+	fake := newFakeXRay(t)
+	c := start(t, setup{env: fake.env(), configs: base(t, xrayLocal, proxyLocal, `
+receivers:
+  awsxray:
+    proxy_server:
+      sampling: record_all
+      record_all_max_per_second: 40
+`)})
+	golang, node := xraySDK(t, c.Addresses.XRay), startNodeSDK(t, c.Addresses.XRay)
+	last := int64(0)
+	require.Eventually(t, func() bool {
+		second := time.Now().Unix()
+		if second == last {
+			return false
+		}
+		last = second
+		byGo := 0
+		for range 40 {
+			if golang.ShouldTrace(&sampling.Request{ServiceName: "checkout"}).Sample {
+				byGo++
+			}
+		}
+		byNode := node.do(`{"do":"decide","n":40}`).Sampled
+		return byGo == 20 && byNode >= 10 && byNode <= 30 && time.Now().Unix() == second
+	}, 2*wait, tick)
+	c.stop()
+}
+
 // goRequest is a request that the X-Ray SDK for Go records. The fault is in the
 // call, and the segment hides it.
 func goRequest(ctx context.Context, fault, slow bool) (ids []string, start float64) {

@@ -22,6 +22,7 @@ type command struct {
 
 var commands = []command{
 	{"daemon-config", "print the collector configuration that an X-Ray daemon's flags and file mean", daemonConfig},
+	{"doctor", "find out why a configuration does not work on this machine", runDoctor},
 }
 
 func main() {

@@ -5,6 +5,8 @@ import (
 	"net"
 	"strconv"
 	"time"
+
+	"github.com/tailwater-otel/tailwater/internal/samplingrule"
 )
 
 // minStoreBytes leaves room for at least one trace of the largest size.
@@ -19,6 +21,19 @@ type Config struct {
 	Endpoint string `mapstructure:"endpoint"`
 	// Store bounds what is kept, in memory and on disk.
 	Store StoreConfig `mapstructure:"store"`
+	// DefaultRule is what the sampling rule named Default begins with. Like all
+	// rules it is changed through the API; one that `store.directory` kept stays
+	// as it was.
+	DefaultRule RuleConfig `mapstructure:"default_rule"`
+}
+
+// RuleConfig says how much a sampling rule keeps.
+type RuleConfig struct {
+	// ReservoirSize is how many requests a second all clients together keep
+	// before the rate applies, 0 or more.
+	ReservoirSize int `mapstructure:"reservoir_size"`
+	// FixedRate is the share of the other requests that is kept, 0 to 1.
+	FixedRate float64 `mapstructure:"fixed_rate"`
 }
 
 // StoreConfig bounds the store.
@@ -50,5 +65,14 @@ func (c *Config) Validate() error {
 	if c.Store.Retention < 0 {
 		return fmt.Errorf("store::retention is %v, it must be 0 or more", c.Store.Retention)
 	}
+	rule := samplingrule.Default()
+	c.DefaultRule.apply(&rule)
+	if err := rule.Validate(); err != nil {
+		return fmt.Errorf("default_rule: %w", err)
+	}
 	return nil
+}
+
+func (c *RuleConfig) apply(r *samplingrule.Rule) {
+	r.ReservoirSize, r.FixedRate = c.ReservoirSize, c.FixedRate
 }

@@ -85,6 +85,10 @@ func (x *localXRay) Start(ctx context.Context, host component.Host) error {
 	}
 	observer := &observer{telemetry: telemetry}
 	xray := api.New(st, observer, time.Now)
+	if err := xray.SetDefaultRule(x.cfg.DefaultRule.apply); err != nil {
+		telemetry.Shutdown()
+		return errors.Join(fmt.Errorf("default_rule: %w", err), listener.Close())
+	}
 	if x.folder, err = x.restore(st, xray.Sampling(), telemetry); err != nil {
 		telemetry.Shutdown()
 		return errors.Join(err, listener.Close())

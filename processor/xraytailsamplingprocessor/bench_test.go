@@ -59,10 +59,7 @@ func traffic(batches int) []ptrace.Traces {
 
 // BenchmarkSpan takes spans in and decides their traces, of which few are kept.
 func BenchmarkSpan(b *testing.B) {
-	for name, keep := range map[string][]KeepConfig{
-		"default policies": createDefaultConfig().(*Config).Keep,
-		"an annotation":    {{Name: "red", Filter: `annotation.tenant = "red"`}},
-	} {
+	for name, keep := range measured {
 		b.Run(name, func(b *testing.B) {
 			h := prepare(b, func(c *Config) { c.Keep = keep })
 			batches := traffic(100)
@@ -72,7 +69,7 @@ func BenchmarkSpan(b *testing.B) {
 				if i%len(batches) == 0 && i > 0 {
 					for _, s := range h.shards {
 						for more := true; more; {
-							_, more = h.empty(context.Background(), s, time.Now(), nil)
+							_, more = h.empty(context.Background(), s, time.Now())
 						}
 						clear(s.dropped.at)
 						s.dropped.entries, s.dropped.head = nil, 0
@@ -87,25 +84,63 @@ func BenchmarkSpan(b *testing.B) {
 	}
 }
 
+// heap is what is in use of the heap.
+func heap() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// measured are the policies that memory and speed are measured with.
+var measured = map[string][]KeepConfig{
+	"default policies": createDefaultConfig().(*Config).Keep,
+	"an annotation":    {{Name: "red", Filter: `annotation.tenant = "red"`}},
+}
+
+// A flood of four times max_bytes is decided early, and what the heap grows by
+// stays within 10 % of max_bytes, from when it is full to the end.
+func TestHeapInAFlood(t *testing.T) {
+	for name, keep := range measured {
+		t.Run(name, func(t *testing.T) {
+			const most = 8 << 20
+			h := prepare(t, func(c *Config) {
+				c.Keep = keep
+				c.Buffer = BufferConfig{MaxBytes: most, MaxTraceBytes: 1 << 20}
+				// What is remembered of decided traces is bounded by number.
+				c.DecisionCache = CacheConfig{SampledCacheSize: 100, NonSampledCacheSize: 100}
+			})
+			batches := traffic(900)
+			before, largest, counted := heap(), int64(0), int64(0)
+			for i, td := range batches {
+				h.send(t, td)
+				counted = max(counted, h.budget.Used())
+				if i%100 == 99 {
+					largest = max(largest, heap()-before)
+				}
+			}
+			early := h.sum(t, "processor_xray_tail_sampling_decisions", "cause", causeMemory)
+			t.Logf("max_bytes %d: counted %d, on the heap %d, %d of %d traces decided early", most, counted, largest, early, 10*len(batches))
+			assert.Greater(t, early, int64(10*len(batches)/2))
+			assert.LessOrEqual(t, counted, int64(most))
+			assert.LessOrEqual(t, largest, int64(most*11/10))
+			assert.GreaterOrEqual(t, largest, int64(most*7/10), "it is used")
+			runtime.KeepAlive(batches)
+			h.emptied(t)
+		})
+	}
+}
+
 // What 200,000 pending spans take: what is counted, and what the heap grew by.
 func TestMemoryOfPendingSpans(t *testing.T) {
-	for name, keep := range map[string][]KeepConfig{
-		"default policies": createDefaultConfig().(*Config).Keep,
-		"an annotation":    {{Name: "red", Filter: `annotation.tenant = "red"`}},
-	} {
+	for name, keep := range measured {
 		t.Run(name, func(t *testing.T) {
 			h := prepare(t, func(c *Config) {
 				c.Keep = keep
 				c.Buffer.MaxBytes = 1 << 30
 			})
 			batches := traffic(2000)
-			heap := func() int64 {
-				var m runtime.MemStats
-				runtime.GC()
-				runtime.GC()
-				runtime.ReadMemStats(&m)
-				return int64(m.HeapAlloc)
-			}
 			before := heap()
 			for _, td := range batches {
 				h.send(t, td)
@@ -127,7 +162,7 @@ func (h *harness) emptied(t testing.TB) {
 	t.Helper()
 	for _, s := range h.shards {
 		for more := true; more; {
-			_, more = h.empty(context.Background(), s, time.Now(), nil)
+			_, more = h.empty(context.Background(), s, time.Now())
 		}
 	}
 	require.Zero(t, h.budget.Used())

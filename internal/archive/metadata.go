@@ -38,8 +38,8 @@ func (o *Options) metadata(i Info) []keyValue {
 // Metadata is what a file says about itself.
 type Metadata struct {
 	SchemaVersion int
-	Info          // Duplicates is not known
-	Options       // RowGroupRows is not known
+	Info          // without Duplicates and Raw
+	Options       // without RowGroupRows
 }
 
 func readMetadata(lookup func(string) (string, bool)) (Metadata, error) {

@@ -45,6 +45,7 @@ const (
 type Info struct {
 	Rows       int64
 	Duplicates int64 // rows that were dropped
+	Raw        int64 // rows that needed the column raw
 	MinStart   int64 // nanoseconds since 1970; 0 if there are no rows
 	MaxStart   int64
 	// Digest is over the rows in their order and depends on nothing else: not on
@@ -135,7 +136,8 @@ func (w *Writer) Write(res pcommon.Resource, resSchema string, scope pcommon.Ins
 	r.reset()
 	facts := w.describer.Span(span, &o.facts, false)
 	r.span(span, &facts)
-	if !r.exact || !o.exact {
+	exact := r.exact && o.exact
+	if !exact {
 		raw, err := rawOf(res, resSchema, scope, scopeSchema, span)
 		if err != nil {
 			return w.fail(err)
@@ -148,6 +150,9 @@ func (w *Writer) Write(res pcommon.Resource, resSchema string, scope pcommon.Ins
 		return nil
 	}
 	w.last = key
+	if !exact {
+		w.info.Raw++
+	}
 	r.setInt64(colIngestTime, ingest.UnixMicro())
 	r.setBool(colIsLate, late)
 	r.setText(colCollectorID, w.options.Collector)

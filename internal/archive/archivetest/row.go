@@ -56,3 +56,16 @@ func Write(w *archive.Writer, rows []Row, ingest time.Time) error {
 	}
 	return nil
 }
+
+// Traces returns the span alone.
+func (r *Row) Traces() ptrace.Traces {
+	td := ptrace.NewTraces()
+	rs := td.ResourceSpans().AppendEmpty()
+	r.Resource.CopyTo(rs.Resource())
+	rs.SetSchemaUrl(r.ResourceSchema)
+	ss := rs.ScopeSpans().AppendEmpty()
+	r.Scope.CopyTo(ss.Scope())
+	ss.SetSchemaUrl(r.ScopeSchema)
+	r.Span.CopyTo(ss.Spans().AppendEmpty())
+	return td
+}

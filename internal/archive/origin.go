@@ -2,6 +2,7 @@ package archive
 
 import (
 	"crypto/sha256"
+	"slices"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
@@ -20,12 +21,13 @@ type origin struct {
 // originCache keeps the origins of the resources and scopes seen last, because
 // sorted by time the spans of a few of them alternate.
 type originCache struct {
-	row    row
-	byKey  map[originKey]*origin
-	order  [maxOrigins]originKey // a ring, the oldest at next
-	next   int
-	last   *origin
-	lastOf originKey
+	row     row // with an arena of its own, the chunks of which live as long as origins in them
+	encoded []byte
+	byKey   map[originKey]*origin
+	order   [maxOrigins]originKey // a ring, the oldest at next
+	next    int
+	last    *origin
+	lastOf  originKey
 }
 
 // maxOrigins bounds the cache. Each entry keeps the memory of a resource alive.
@@ -58,15 +60,14 @@ func (c *originCache) get(d *segmentspan.Describer, key originKey) *origin {
 
 func (c *originCache) read(d *segmentspan.Describer, key originKey) *origin {
 	r := &c.row
-	r.arena = &arena{chunk: 1 << 10}
 	r.reset()
 	r.resource(key.res, key.resSchema, key.scope, key.scopeSchema)
-	encoded := appendCells(nil, r.cells)
+	c.encoded = appendCells(c.encoded[:0], r.cells)
 	o := &origin{
-		cells:  append([]cell(nil), r.cells...),
+		cells:  slices.Clone(r.cells),
 		exact:  r.exact,
-		digest: sha256.Sum256(encoded),
-		bytes:  len(encoded),
+		digest: sha256.Sum256(c.encoded),
+		bytes:  len(c.encoded),
 		facts:  d.Resource(key.res),
 	}
 	r.reset()

@@ -46,7 +46,9 @@ func (r *row) addNull(l leaf, repetition, definition uint8) {
 }
 
 func (r *row) put(l leaf, repetition, definition uint8, v parquet.Value) {
-	v = v.Level(int(repetition), int(definition), int(l))
+	// The columns know their index; the values need not.
+	v.SetRepetitionLevel(int(repetition))
+	v.SetDefinitionLevel(int(definition))
 	r.cells = append(r.cells, cell{l, v})
 }
 

@@ -143,6 +143,21 @@ func (f *namedField) Value(base reflect.Value) reflect.Value {
 
 func field(name string, n parquet.Node) parquet.Field { return &namedField{n, name} }
 
+// unbounded are the columns whose least and greatest value nobody asks for.
+var unbounded = func() (paths [][]string) {
+	for l, path := range schema.Columns() {
+		switch leaf(l) {
+		case colSpanID, colParentSpanID, colTraceID, colXRayTraceID, colAttributeTypes, colResourceAttributeTypes, colScopeAttributeTypes, colRaw:
+		default:
+			if leaf(l) < numFlat {
+				continue
+			}
+		}
+		paths = append(paths, path)
+	}
+	return paths
+}()
+
 // levels are the levels of a value that is there.
 type levels struct{ repetition, definition uint8 }
 

@@ -85,7 +85,7 @@ func NewWriter(w io.Writer, o Options) *Writer {
 	if o.RowGroupRows <= 0 {
 		o.RowGroupRows = DefaultRowGroupRows
 	}
-	pw := parquet.NewGenericWriter[any](w,
+	options := []parquet.WriterOption{
 		schema,
 		parquet.Compression(codec),
 		parquet.CreatedBy("tailwater", fmt.Sprint(SchemaVersion), ""),
@@ -96,8 +96,11 @@ func NewWriter(w io.Writer, o Options) *Writer {
 		// Behind the row groups, beside the footer: one read gets both.
 		parquet.DeferBloomFiltersWithBuffers(parquet.NewBufferPool()),
 		parquet.SortingWriterConfig(parquet.SortingColumns(parquet.Ascending(leafPaths[colStartTimeUnixNano]))),
-		parquet.DataPageStatistics(false), // the page index has them
-	)
+	}
+	for _, path := range unbounded {
+		options = append(options, parquet.SkipPageBounds(path...))
+	}
+	pw := parquet.NewGenericWriter[any](w, options...)
 	a := &arena{chunk: 64 << 10}
 	return &Writer{
 		options:   o,
@@ -106,6 +109,7 @@ func NewWriter(w io.Writer, o Options) *Writer {
 		describer: segmentspan.NewDescriber(),
 		row:       row{arena: a},
 		batch:     batch{arena: a},
+		origins:   originCache{row: row{arena: &arena{chunk: 4 << 10}}},
 		digest:    sha256.New(),
 	}
 }

@@ -1,8 +1,13 @@
 package awsclient
 
 import (
+	"errors"
+	"strings"
+
 	"context"
 	"fmt"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/smithy-go"
 	"net/http"
 	"net/url"
 
@@ -75,3 +80,49 @@ func (s *SDK) Describe() string {
 
 // Close closes idle connections.
 func (s *SDK) Close() { s.transport.CloseIdleConnections() }
+
+// ClassifySDK says what the error of a call of the AWS SDK means, by the rules
+// of Classify.
+func ClassifySDK(err error) Failure {
+	if err == nil {
+		return Failure{}
+	}
+	var api smithy.APIError
+	var reply interface{ HTTPStatusCode() int }
+	switch isAPI := errors.As(err, &api); {
+	case errors.As(err, &reply) && reply.HTTPStatusCode() != 0:
+	case isAPI:
+		return Failure{Kind: codeKind(api.ErrorCode(), api.ErrorMessage()), Code: api.ErrorCode(), Message: err.Error()}
+	default:
+		var signing *v4.SigningError
+		if errors.As(err, &signing) || strings.Contains(err.Error(), "failed to refresh cached credentials") {
+			err = credentialsError{err}
+		}
+		return transportFailure(err)
+	}
+	f := Failure{Status: reply.HTTPStatusCode(), Message: err.Error()}
+	if api != nil {
+		f.Code = api.ErrorCode()
+	}
+	f.Kind = codeKind(f.Code, f.Message)
+	switch {
+	case f.Kind != Permanent:
+	case f.Status == http.StatusTooManyRequests:
+		f.Kind = Throttle
+	case f.Status == http.StatusRequestTimeout, f.Status == http.StatusTooEarly, f.Status >= 500, f.Status == http.StatusOK:
+		f.Kind = Retryable // 200: a reply that was not what it should be
+	case f.Status == http.StatusUnauthorized, f.Status == http.StatusForbidden, f.Status == http.StatusProxyAuthRequired:
+		f.Kind = Denied
+	}
+	return f
+}
+
+func codeKind(code, message string) Kind {
+	switch {
+	case throttleCodes[code]:
+		return Throttle
+	case deniedCodes[code], isClockError(code, message):
+		return Denied
+	}
+	return Permanent
+}

@@ -31,6 +31,9 @@ func (g *Segment) ID() string {
 // Items returns how many items the records have together.
 func (g *Segment) Items() int64 { return g.items }
 
+// Node returns the identity of the directory that the segment is of.
+func (g *Segment) Node() string { return g.spool.Node() }
+
 // Start returns when the first record came.
 func (g *Segment) Start() time.Time { return g.start }
 

@@ -17,12 +17,16 @@ type Config struct {
 	// reaches the port can read and write traces: keep it on loopback. There,
 	// only requests that name a loopback host are answered.
 	Endpoint string `mapstructure:"endpoint"`
-	// Store bounds what is kept, in memory.
+	// Store bounds what is kept, in memory and on disk.
 	Store StoreConfig `mapstructure:"store"`
 }
 
 // StoreConfig bounds the store.
 type StoreConfig struct {
+	// Directory is a folder, made if there is none, that keeps traces and
+	// sampling rules, so that they are there again after a restart. One process
+	// at a time may use it. Empty keeps them in memory only.
+	Directory string `mapstructure:"directory"`
 	// MaxBytes is the memory that traces may take, in bytes; at least 4 MiB.
 	// The trace that was quiet for longest leaves first.
 	MaxBytes int64 `mapstructure:"max_bytes"`

@@ -12,13 +12,13 @@ func TestConfig(t *testing.T) {
 	cfg := createDefaultConfig()
 	conf := confmap.NewFromStringMap(map[string]any{
 		"endpoint": "localhost:4080",
-		"store":    map[string]any{"max_bytes": 8 << 20, "retention": "72h"},
+		"store":    map[string]any{"directory": "traces", "max_bytes": 8 << 20, "retention": "72h"},
 	})
 	require.NoError(t, conf.Unmarshal(cfg))
-	require.Equal(t, &Config{Endpoint: "localhost:4080", Store: StoreConfig{MaxBytes: 8 << 20, Retention: 72 * time.Hour}}, cfg)
+	require.Equal(t, &Config{Endpoint: "localhost:4080", Store: StoreConfig{Directory: "traces", MaxBytes: 8 << 20, Retention: 72 * time.Hour}}, cfg)
 
-	conf = confmap.NewFromStringMap(map[string]any{"store": map[string]any{"directory": "/tmp"}})
-	require.ErrorContains(t, conf.Unmarshal(createDefaultConfig()), "directory")
+	conf = confmap.NewFromStringMap(map[string]any{"store": map[string]any{"folder": "/tmp"}})
+	require.ErrorContains(t, conf.Unmarshal(createDefaultConfig()), "folder")
 }
 
 func TestValidate(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/api"
+	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/disk"
 	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/metadata"
 	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/page"
 	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/store"
@@ -37,6 +38,7 @@ type localXRay struct {
 	settings component.TelemetrySettings
 
 	telemetry *metadata.TelemetryBuilder
+	folder    *disk.Folder // nil: memory only
 	listener  net.Listener
 	server    *http.Server
 	serving   sync.WaitGroup
@@ -83,6 +85,10 @@ func (x *localXRay) Start(ctx context.Context, host component.Host) error {
 	}
 	observer := &observer{telemetry: telemetry}
 	xray := api.New(st, observer, time.Now)
+	if x.folder, err = x.restore(st, xray.Sampling(), telemetry); err != nil {
+		telemetry.Shutdown()
+		return errors.Join(err, listener.Close())
+	}
 	pages := page.New(st, time.Now)
 	x.telemetry, x.listener = telemetry, listener
 	x.server = &http.Server{
@@ -119,6 +125,9 @@ func (x *localXRay) Shutdown(ctx context.Context) error {
 		err = errors.Join(err, x.server.Close())
 	}
 	x.serving.Wait()
+	if x.folder != nil {
+		err = errors.Join(err, x.folder.Close())
+	}
 	x.telemetry.Shutdown()
 	x.server = nil
 	return err

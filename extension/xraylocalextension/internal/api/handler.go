@@ -87,6 +87,9 @@ func New(st *store.Store, o Observer, now func() time.Time) *Handler {
 	return h
 }
 
+// Sampling returns the sampling rules, to keep and to restore them.
+func (h *Handler) Sampling() *sampling.Rules { return h.sampling }
+
 // op makes an operation of a function from its input to its output. An empty
 // body stands for an empty input.
 func op[In, Out any](name string, maxBody int64, f func(*In) (*Out, error)) operation {

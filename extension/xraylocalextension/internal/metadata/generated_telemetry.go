@@ -33,6 +33,7 @@ type TelemetryBuilder struct {
 	ExtensionXrayLocalRequests          metric.Int64Counter
 	ExtensionXrayLocalStoreSize         metric.Int64ObservableGauge
 	ExtensionXrayLocalStoreTraces       metric.Int64ObservableGauge
+	ExtensionXrayLocalStoreWriteErrors  metric.Int64Counter
 	ExtensionXrayLocalTelemetryRecords  metric.Int64Counter
 	ExtensionXrayLocalTracesEvicted     metric.Int64Counter
 }
@@ -134,6 +135,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_extension_xray_local_store_traces",
 		metric.WithDescription("Traces in the store. [Alpha]"),
 		metric.WithUnit("{trace}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExtensionXrayLocalStoreWriteErrors, err = builder.meter.Int64Counter(
+		"otelcol_extension_xray_local_store_write_errors",
+		metric.WithDescription("Writes to store.directory that failed. What was in them is in memory, and not there after a restart. [Alpha]"),
+		metric.WithUnit("{write}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExtensionXrayLocalTelemetryRecords, err = builder.meter.Int64Counter(

@@ -31,6 +31,7 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ExtensionXrayLocalDocumentsAccepted.Add(context.Background(), 1)
 	tb.ExtensionXrayLocalDocumentsRejected.Add(context.Background(), 1)
 	tb.ExtensionXrayLocalRequests.Add(context.Background(), 1)
+	tb.ExtensionXrayLocalStoreWriteErrors.Add(context.Background(), 1)
 	tb.ExtensionXrayLocalTelemetryRecords.Add(context.Background(), 1)
 	tb.ExtensionXrayLocalTracesEvicted.Add(context.Background(), 1)
 	AssertEqualExtensionXrayLocalDocumentsAccepted(t, testTel,
@@ -46,6 +47,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExtensionXrayLocalStoreTraces(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExtensionXrayLocalStoreWriteErrors(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExtensionXrayLocalTelemetryRecords(t, testTel,

@@ -89,8 +89,10 @@ generate: tools ## distro/, component metadata and README tables
 .PHONY: tools
 tools: $(TOOLS)/.stamp
 
-$(TOOLS)/.stamp: tools/go.mod tools/go.sum
-	$(GO) build -C tools -o $(TOOLS)/ tool
+# Helm and the makers of packages are modules of their own: their dependencies
+# would lift those of the other tools.
+$(TOOLS)/.stamp: $(wildcard tools/go.* tools/*/go.*)
+	@for module in tools tools/helm; do $(GO) build -C $$module -o $(TOOLS)/ tool || exit 1; done
 	@touch $@
 
 # The race detector needs a C compiler.

@@ -128,4 +128,4 @@ func componentOf(t *testing.T, sid string) (name, kind string) {
 }
 
 // inDistribution is false for components whose policies are here first.
-var inDistribution = map[string]bool{"awsxray": true, "xray_tail_sampling": true, "otlp_http": true, "load_balancing": true}
+var inDistribution = map[string]bool{"awsxray": true, "awsemf": true, "xray_tail_sampling": true, "otlp_http": true, "load_balancing": true}

@@ -49,6 +49,14 @@ exporters:
     region: us-east-1
     local_mode: true
     retry_on_failure: {enabled: false}
+  awss3/lost:
+    marshaler: parquet
+    s3uploader: {region: us-east-1, s3_bucket: lost, endpoint: "http://127.0.0.1:1", s3_force_path_style: true}
+    parquet:
+      spool_directory: ${env:SPOOL}
+      max_file_bytes: 1048576
+      max_spool_bytes: 4194304
+      shutdown_timeout: 0s
   # There is no such path, so it refuses for good.
   otlp_http/refuses:
     endpoint: http://${env:TAILWATER_LOCAL_ENDPOINT}
@@ -58,7 +66,7 @@ service:
   pipelines:
     traces/lost:
       receivers: [otlp]
-      exporters: [awsxray/lost, xray_metrics/lost]
+      exporters: [awsxray/lost, awss3/lost, xray_metrics/lost]
     traces/refused:
       receivers: [awsxray]
       exporters: [otlp_http/refuses]
@@ -98,7 +106,7 @@ func TestAlarmsNameWhatIsEmitted(t *testing.T) {
 	require.NoError(t, err)
 	c := start(t, setup{
 		configs: base(t, metered, sampled, string(self), lossy),
-		env:     []string{"FAKE_XRAY=http://127.0.0.1:1", "TAILWATER_SELF_ENDPOINT=" + own, "TAILWATER_SELF_INTERVAL=500"},
+		env:     []string{"FAKE_XRAY=http://127.0.0.1:1", "TAILWATER_SELF_ENDPOINT=" + own, "TAILWATER_SELF_INTERVAL=500", "SPOOL=" + t.TempDir()},
 	})
 	sender := newOTLPSender(t, c)
 	random := rand.New(rand.NewPCG(1, 1))
@@ -115,12 +123,14 @@ func TestAlarmsNameWhatIsEmitted(t *testing.T) {
 	udp.send(header + document)
 	udp.send("no segment")
 	cw := newCloud(t, c)
-	cw.invalid("/metrics/Tailwater")
-	cw.invalid("/metrics/Tailwater/Collector")
+	cw.invalid("/tailwater/metrics")
+	cw.invalid("/tailwater/collector")
 
 	wanted := readTemplate(t, alarms, map[string]string{"Service1": "checkout", "Service3": "catalog"}).metrics()
 	require.Greater(t, len(wanted), 30)
 	require.EventuallyWithT(t, func(t *assert.CollectT) {
+		// Until the archive, which cannot deliver, is full.
+		sender.send(serve(random, "checkout", 20, 2000, time.Now(), map[string]*traffic{}))
 		there := cw.list()
 		for where, m := range wanted {
 			assert.True(t, slices.ContainsFunc(there, m.is), "%s: there is no %+v", where, m)
@@ -134,9 +144,9 @@ func TestAlarmsNameWhatIsEmitted(t *testing.T) {
 			assert.Empty(t, m.Dimensions, m.Name)
 		}
 	}
-	assert.True(t, slices.ContainsFunc(cw.events("/metrics/Tailwater/Collector"), func(e string) bool {
-		return strings.Contains(e, "otelcol_processor_xray_tail_sampling_spans_lost") && strings.Contains(e, "missing_trace_id")
-	}), "the log event of a loss names its reason")
+	assert.True(t, slices.ContainsFunc(cw.events("/tailwater/collector"), func(e string) bool {
+		return strings.Contains(e, "otelcol_processor_xray_tail_sampling_spans_lost") && strings.Contains(e, "missing_trace_id") && strings.Contains(e, "service.instance.id")
+	}), "the log event of a loss names its reason and the instance")
 }
 
 // is reports whether m, which a template names, is a metric that there is.

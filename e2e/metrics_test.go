@@ -38,6 +38,7 @@ processors:
     decision_idle: 200ms
 exporters:
   awsemf:
+    log_group_name: /tailwater/metrics
     endpoint: http://${env:TAILWATER_LOCAL_ENDPOINT}
     region: us-east-1
     local_mode: true
@@ -243,9 +244,9 @@ func TestMetricsFromEverySpan(t *testing.T) {
 					}
 				}
 			}
-			_, errors := cw.stat("AWS/Logs", "EMFValidationErrors", "Sum", map[string]string{"LogGroupName": "/metrics/Tailwater"})
+			_, errors := cw.stat("AWS/Logs", "EMFValidationErrors", "Sum", map[string]string{"LogGroupName": "/tailwater/metrics"})
 			assert.False(t, errors, "every document is valid")
-			checkOneEventEach(t, cw.events("/metrics/Tailwater"))
+			checkOneEventEach(t, cw.events("/tailwater/metrics"))
 			if name == "sampled" {
 				c.waitMetric(90_000, "processor_xray_tail_sampling_spans", `decision="dropped"`)
 				dropped := c.metric("processor_xray_tail_sampling_spans", `decision="dropped"`)

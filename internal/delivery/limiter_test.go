@@ -1,4 +1,4 @@
-package awsxrayexporter
+package delivery
 
 import (
 	"context"
@@ -14,42 +14,42 @@ import (
 )
 
 func TestLimiterHalvesOncePerRound(t *testing.T) {
-	l := newLimiter(8)
+	l := NewLimiter(8)
 	var eras [8]uint64
 	for i := range eras {
-		era, err := l.acquire(t.Context())
+		era, err := l.Acquire(t.Context())
 		require.NoError(t, err)
 		eras[i] = era
 	}
 	for _, era := range eras {
-		l.release(era, throttled)
+		l.Release(era, Throttled)
 	}
-	assert.Equal(t, 4, l.now(), "8 requests in flight are one sign, not eight")
+	assert.Equal(t, 4, l.Now(), "8 requests in flight are one sign, not eight")
 	for range 10 {
-		era, err := l.acquire(t.Context())
+		era, err := l.Acquire(t.Context())
 		require.NoError(t, err)
-		l.release(era, throttled)
+		l.Release(era, Throttled)
 	}
-	assert.Equal(t, 1, l.now(), "never below one")
+	assert.Equal(t, 1, l.Now(), "never below one")
 	for range 200 {
-		era, err := l.acquire(t.Context())
+		era, err := l.Acquire(t.Context())
 		require.NoError(t, err)
-		l.release(era, neutral)
+		l.Release(era, Neutral)
 	}
-	assert.Equal(t, 1, l.now(), "other failures say nothing")
+	assert.Equal(t, 1, l.Now(), "other failures say nothing")
 	for range 200 {
-		era, err := l.acquire(t.Context())
+		era, err := l.Acquire(t.Context())
 		require.NoError(t, err)
-		l.release(era, accepted)
+		l.Release(era, Accepted)
 	}
-	assert.Equal(t, 8, l.now(), "never above the most")
+	assert.Equal(t, 8, l.Now(), "never above the most")
 }
 
 // Whatever comes, no more than the bound are let in, everybody gets a turn,
 // and whoever gives up leaves no hole.
 func TestLimiterUnderLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLimiter(5)
+		l := NewLimiter(5)
 		var mu sync.Mutex
 		busy, peak, served := 0, 0, 0
 		var group sync.WaitGroup
@@ -58,7 +58,7 @@ func TestLimiterUnderLoad(t *testing.T) {
 				random := rand.New(rand.NewPCG(uint64(i), 1))
 				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+random.IntN(3000))*time.Millisecond)
 				defer cancel()
-				era, err := l.acquire(ctx)
+				era, err := l.Acquire(ctx)
 				if err != nil {
 					return
 				}
@@ -71,7 +71,7 @@ func TestLimiterUnderLoad(t *testing.T) {
 				mu.Lock()
 				busy--
 				mu.Unlock()
-				l.release(era, outcome(random.IntN(3)))
+				l.Release(era, Outcome(random.IntN(3)))
 			})
 		}
 		group.Wait()
@@ -83,23 +83,23 @@ func TestLimiterUnderLoad(t *testing.T) {
 }
 
 func TestBackoff(t *testing.T) {
-	b := backoff{cfg: configretry.BackOffConfig{InitialInterval: time.Second, MaxInterval: 10 * time.Second, Multiplier: 2}}
+	b := Backoff{Config: configretry.BackOffConfig{InitialInterval: time.Second, MaxInterval: 10 * time.Second, Multiplier: 2}}
 	var got []time.Duration
 	for range 6 {
-		got = append(got, b.next(0))
+		got = append(got, b.Next(0))
 	}
 	assert.Equal(t, []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 10 * time.Second, 10 * time.Second}, got)
-	b.reset()
-	assert.Equal(t, 7*time.Second, b.next(7*time.Second), "the service asks for more")
-	assert.Equal(t, 10*time.Second, b.next(time.Hour), "but not for ever")
+	b.Reset()
+	assert.Equal(t, 7*time.Second, b.Next(7*time.Second), "the service asks for more")
+	assert.Equal(t, 10*time.Second, b.Next(time.Hour), "but not for ever")
 
-	b = backoff{} // a configuration of zeros does not spin
-	assert.Equal(t, minDelay, b.next(0))
-	assert.Equal(t, minDelay, b.next(0))
+	b = Backoff{} // a configuration of zeros does not spin
+	assert.Equal(t, minDelay, b.Next(0))
+	assert.Equal(t, minDelay, b.Next(0))
 
-	b = backoff{cfg: configretry.BackOffConfig{InitialInterval: time.Second, MaxInterval: time.Second, RandomizationFactor: 0.5}}
+	b = Backoff{Config: configretry.BackOffConfig{InitialInterval: time.Second, MaxInterval: time.Second, RandomizationFactor: 0.5}}
 	for range 1000 {
-		d := b.next(0)
+		d := b.Next(0)
 		assert.True(t, d >= 500*time.Millisecond && d <= 1500*time.Millisecond, d)
 	}
 }

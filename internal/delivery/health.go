@@ -1,4 +1,4 @@
-package awsxrayexporter
+package delivery
 
 import (
 	"sync"
@@ -11,10 +11,12 @@ import (
 	"github.com/tailwater-otel/tailwater/internal/awsclient"
 )
 
-// health tells the Collector whether X-Ray takes documents. It speaks when
-// that changes, not for each request.
-type health struct {
-	logger *zap.Logger
+// Health tells the Collector whether a service takes data. It speaks when that
+// changes, not for each request. It is safe for concurrent use.
+type Health struct {
+	// Service and Items say who takes what, for the log: "X-Ray", "documents".
+	Service, Items string
+	Logger         *zap.Logger
 
 	mu      sync.Mutex
 	host    component.Host
@@ -27,42 +29,39 @@ type health struct {
 // request fails, each would be a change otherwise.
 const healthInterval = 10 * time.Second
 
-func (h *health) start(host component.Host) {
+// Start names the host that hears of changes.
+func (h *Health) Start(host component.Host) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.host = host
 }
 
-// report takes the result of a request.
-func (h *health) report(f awsclient.Failure) {
+// Report takes the result of a request. A failure that is about some items, and
+// not about the service, is not to be reported.
+func (h *Health) Report(f awsclient.Failure) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch f.Kind {
 	case awsclient.None:
 		if !h.since.IsZero() {
-			h.logger.Info("X-Ray accepts documents again", zap.Duration("after", time.Since(h.since)))
+			h.Logger.Info(h.Service+" accepts "+h.Items+" again", zap.Duration("after", time.Since(h.since)))
 			h.since, h.trouble = time.Time{}, ""
 			componentstatus.ReportStatus(h.host, componentstatus.NewEvent(componentstatus.StatusOK))
-		}
-	case awsclient.Permanent:
-		// A divisible failure is about some documents, not about X-Ray.
-		if !divisible(f) {
-			h.fail(f.Code, f)
 		}
 	default:
 		h.fail(f.Code, f)
 	}
 }
 
-// full says that documents are lost because the queue has no room.
-func (h *health) full(err error) {
+// Full says that data is lost because the queue has no room.
+func (h *Health) Full(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.fail("queue", err)
 }
 
 // fail reports trouble of another kind than before. The caller holds mu.
-func (h *health) fail(kind string, err error) {
+func (h *Health) fail(kind string, err error) {
 	now := time.Now()
 	if h.trouble == kind || !h.told.IsZero() && now.Sub(h.told) < healthInterval {
 		return
@@ -71,6 +70,6 @@ func (h *health) fail(kind string, err error) {
 		h.since = now
 	}
 	h.trouble, h.told = kind, now
-	h.logger.Warn("X-Ray does not accept documents now", zap.Error(err))
+	h.Logger.Warn(h.Service+" does not accept "+h.Items+" now", zap.Error(err))
 	componentstatus.ReportStatus(h.host, componentstatus.NewRecoverableErrorEvent(err))
 }

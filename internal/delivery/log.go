@@ -1,4 +1,4 @@
-package awsxrayexporter
+package delivery
 
 import (
 	"strings"
@@ -12,10 +12,10 @@ import (
 // rareInterval is how often the same text is logged at most.
 const rareInterval = time.Minute
 
-// rareLogger passes each text once a minute, with the fields it had first.
+// RareLogger passes each text once a minute, with the fields it had first.
 // What can happen for each request is in the metrics. (zap's sampler does the
 // same with half a megabyte of counters.)
-func rareLogger(logger *zap.Logger) *zap.Logger {
+func RareLogger(logger *zap.Logger) *zap.Logger {
 	return logger.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
 		return rare{core, &logged{last: map[string]time.Time{}}}
 	}))
@@ -52,7 +52,13 @@ func (r rare) With(fields []zapcore.Field) zapcore.Core {
 	return rare{r.Core.With(fields), r.logged}
 }
 
-// without leaves out the lines that begin with a text.
+// Without leaves out the lines that begin with text.
+func Without(logger *zap.Logger, text string) *zap.Logger {
+	return logger.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
+		return without{core, text}
+	}))
+}
+
 type without struct {
 	zapcore.Core
 	text string

@@ -1,4 +1,4 @@
-package awsxrayexporter
+package delivery
 
 import (
 	"testing"
@@ -14,7 +14,7 @@ import (
 func TestRareLogger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		core, log := observer.New(zapcore.InfoLevel)
-		logger := rareLogger(zap.New(core))
+		logger := RareLogger(zap.New(core))
 		for i := range 125 {
 			logger.Debug("below the level")
 			logger.Warn("a", zap.Int("second", i))

@@ -1,14 +1,14 @@
-package awsxrayexporter
+package delivery
 
 import (
 	"context"
 	"sync"
 )
 
-// limiter bounds the requests in flight. The bound halves when the service
+// Limiter bounds the requests in flight. It is safe for concurrent use. The bound halves when the service
 // throttles and grows by one for each full round of requests that it accepts,
 // up to most (additive increase, multiplicative decrease).
-type limiter struct {
+type Limiter struct {
 	most int
 
 	mu       sync.Mutex
@@ -20,13 +20,14 @@ type limiter struct {
 	waiting []chan struct{} // oldest first; closed when its turn has come
 }
 
-func newLimiter(most int) *limiter {
+// NewLimiter returns a limiter that lets in most requests at once, at least 1.
+func NewLimiter(most int) *Limiter {
 	most = max(most, 1)
-	return &limiter{most: most, limit: float64(most)}
+	return &Limiter{most: most, limit: float64(most)}
 }
 
-// acquire waits for its turn to send a request. The result goes to release.
-func (l *limiter) acquire(ctx context.Context) (era uint64, err error) {
+// Acquire waits for its turn to send a request. The result goes to Release.
+func (l *Limiter) Acquire(ctx context.Context) (era uint64, err error) {
 	l.mu.Lock()
 	if l.inFlight < int(l.limit) && len(l.waiting) == 0 {
 		l.inFlight++
@@ -57,30 +58,31 @@ func (l *limiter) acquire(ctx context.Context) (era uint64, err error) {
 	return 0, ctx.Err()
 }
 
-func (l *limiter) currentEra() uint64 {
+func (l *Limiter) currentEra() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.era
 }
 
-// outcome is what a request says about the service's capacity.
-type outcome uint8
+// Outcome is what a request says about the service's capacity.
+type Outcome uint8
 
+// The outcomes of a request.
 const (
-	neutral   outcome = iota // it failed for another reason
-	accepted                 // there is room
-	throttled                // there is none
+	Neutral   Outcome = iota // it failed for another reason
+	Accepted                 // there is room
+	Throttled                // there is none
 )
 
-// release ends a request that acquire admitted.
-func (l *limiter) release(era uint64, o outcome) {
+// Release ends a request that Acquire admitted.
+func (l *Limiter) Release(era uint64, o Outcome) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.inFlight--
 	switch {
-	case o == accepted:
+	case o == Accepted:
 		l.limit = min(float64(l.most), l.limit+1/l.limit)
-	case o == throttled && era == l.era:
+	case o == Throttled && era == l.era:
 		l.limit = max(1, l.limit/2)
 		l.era++
 	}
@@ -88,7 +90,7 @@ func (l *limiter) release(era uint64, o outcome) {
 }
 
 // wake lets in whoever there is room for. The caller holds mu.
-func (l *limiter) wake() {
+func (l *Limiter) wake() {
 	for len(l.waiting) > 0 && l.inFlight < int(l.limit) {
 		close(l.waiting[0])
 		l.waiting = l.waiting[1:]
@@ -96,8 +98,8 @@ func (l *limiter) wake() {
 	}
 }
 
-// now returns the bound.
-func (l *limiter) now() int {
+// Now returns the bound.
+func (l *Limiter) Now() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return int(l.limit)

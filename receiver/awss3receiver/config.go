@@ -90,4 +90,3 @@ type S3DownloaderConfig struct {
 	// External ID that is sent with `role_arn`.
 	ExternalID string `mapstructure:"external_id"`
 }
-

@@ -152,6 +152,9 @@ func (a *archiver) deadline(first time.Time) time.Time {
 // Attribute of spans that came out of an archive.
 const replayedAttribute = "archive.replayed"
 
+// buffers are for encoded requests.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
 // push puts spans into the spool. It returns once they are on disk. With
 // on_full drop, trouble is the exporter's own and counted: an error would make
 // the sender send again to all that get the same spans.
@@ -168,7 +171,10 @@ func (a *archiver) push(ctx context.Context, td ptrace.Traces) error {
 	if len(data) > maxRequest {
 		err = fmt.Errorf("%w: %d bytes", spool.ErrTooLarge, len(data))
 	} else {
-		err = a.spool.Append(s2.Encode(nil, data), spans, codecS2)
+		buf := buffers.Get().(*[]byte)
+		*buf = s2.Encode((*buf)[:cap(*buf)], data)
+		err = a.spool.Append(*buf, spans, codecS2) // which copies
+		buffers.Put(buf)
 	}
 	if err == nil {
 		a.count.spooled(ctx, spans)

@@ -60,6 +60,7 @@ func (b *builder) build(ctx context.Context, g *spool.Segment, create, temporary
 		open:    map[string]*partitionFile{},
 	}
 	s := &sorter{create: temporary, name: func(n int) string { return g.Name(n, ".run") }, limit: b.runBytes}
+	s.reserve(g.Size(), g.Items())
 	damage, err := m.read(ctx, s)
 	if err == nil {
 		err = m.origins.w.Flush()
@@ -104,7 +105,9 @@ type merge struct {
 	decoded map[int64]decodedOrigin
 
 	batch   []spanRef
-	bytes   []byte // the batch's records as a Data message's inside
+	bytes   []byte   // the batch's records, one after the other
+	records [][]byte // the same, for decode
+	message []byte   // of decode
 	open    map[string]*partitionFile
 	outputs []spool.Output
 }
@@ -231,11 +234,12 @@ func (m *merge) add(ref *spanRef, span []byte) error {
 
 // flush decodes the batch and writes its spans.
 func (m *merge) flush() error {
-	records := make([][]byte, len(m.batch))
+	records := m.records[:0]
 	for i := range m.batch {
-		records[i] = m.bytes[m.batch[i].at:][:m.batch[i].size]
+		records = append(records, m.bytes[m.batch[i].at:][:m.batch[i].size])
 	}
-	spans, err := decodeSpans(records)
+	m.records = records
+	spans, err := m.decode(records)
 	for i := range m.batch {
 		if err == nil {
 			err = m.write(&m.batch[i], spans.At(i))
@@ -245,7 +249,7 @@ func (m *merge) flush() error {
 			continue
 		}
 		// One of them is bad: only that one is lost.
-		one, bad := decodeSpans(records[i : i+1])
+		one, bad := m.decode(records[i : i+1])
 		if bad != nil {
 			m.done.unreadable++
 		} else if err := m.write(&m.batch[i], one.At(0)); err != nil {
@@ -256,11 +260,12 @@ func (m *merge) flush() error {
 	return nil
 }
 
-func decodeSpans(records [][]byte) (ptrace.SpanSlice, error) {
+func (m *merge) decode(records [][]byte) (ptrace.SpanSlice, error) {
 	if len(records) == 0 {
 		return ptrace.NewSpanSlice(), nil
 	}
-	td, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces((&origin{}).appendData(nil, records...))
+	m.message = (&origin{}).appendData(m.message[:0], records...)
+	td, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(m.message) // which copies
 	if err != nil {
 		return ptrace.SpanSlice{}, err
 	}

@@ -45,6 +45,13 @@ func (r *spanRef) compare(other *spanRef) int {
 	return cmp.Or(cmp.Compare(r.key.Start, other.key.Start), r.key.Compare(other.key))
 }
 
+// reserve makes room for the spans of a log at once: growing would leave as
+// much garbage again. OTLP is some four times its log.
+func (s *sorter) reserve(log, spans int64) {
+	s.arena = make([]byte, 0, min(int64(s.limit), 5*log))
+	s.spans = make([]spanRef, 0, min(int64(s.limit)/256, spans))
+}
+
 // add takes a span. It copies its bytes.
 func (s *sorter) add(ref spanRef, span []byte) error {
 	if len(s.arena) > 0 && len(s.arena)+len(span) > s.limit {

@@ -11,9 +11,14 @@ import (
 	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/collector/receiver"
 	otelconftelemetry "go.opentelemetry.io/collector/service/telemetry/otelconftelemetry"
+	xraymetricsconnector "github.com/tailwater-otel/tailwater/connector/xraymetricsconnector"
 	forwardconnector "go.opentelemetry.io/collector/connector/forwardconnector"
 	awsxrayexporter "github.com/tailwater-otel/tailwater/exporter/awsxrayexporter"
+<<<<<<< HEAD
 	awss3exporter "github.com/tailwater-otel/tailwater/exporter/awss3exporter"
+=======
+	awsemfexporter "github.com/tailwater-otel/tailwater/exporter/awsemfexporter"
+>>>>>>> main
 	otlpexporter "go.opentelemetry.io/collector/exporter/otlpexporter"
 	otlphttpexporter "go.opentelemetry.io/collector/exporter/otlphttpexporter"
 	loadbalancingexporter "github.com/open-telemetry/opentelemetry-collector-contrib/exporter/loadbalancingexporter"
@@ -103,7 +108,11 @@ func components() (otelcol.Factories, error) {
 
 	factories.Exporters, err = otelcol.MakeFactoryMap[exporter.Factory](
 		awsxrayexporter.NewFactory(),
+<<<<<<< HEAD
 		awss3exporter.NewFactory(),
+=======
+		awsemfexporter.NewFactory(),
+>>>>>>> main
 		otlpexporter.NewFactory(),
 		otlphttpexporter.NewFactory(),
 		loadbalancingexporter.NewFactory(),
@@ -115,7 +124,11 @@ func components() (otelcol.Factories, error) {
 	}
 	factories.ExporterModules = makeModulesMap(factories.Exporters, map[component.Type]string{
 		awsxrayexporter.NewFactory().Type(): "github.com/tailwater-otel/tailwater v0.0.0",
+<<<<<<< HEAD
 		awss3exporter.NewFactory().Type(): "github.com/tailwater-otel/tailwater v0.0.0",
+=======
+		awsemfexporter.NewFactory().Type(): "github.com/tailwater-otel/tailwater v0.0.0",
+>>>>>>> main
 		otlpexporter.NewFactory().Type(): "go.opentelemetry.io/collector/exporter/otlpexporter v0.161.0",
 		otlphttpexporter.NewFactory().Type(): "go.opentelemetry.io/collector/exporter/otlphttpexporter v0.161.0",
 		loadbalancingexporter.NewFactory().Type(): "github.com/open-telemetry/opentelemetry-collector-contrib/exporter/loadbalancingexporter v0.161.0",
@@ -148,12 +161,14 @@ func components() (otelcol.Factories, error) {
 	})
 
 	factories.Connectors, err = otelcol.MakeFactoryMap[connector.Factory](
+		xraymetricsconnector.NewFactory(),
 		forwardconnector.NewFactory(),
 	)
 	if err != nil {
 		return otelcol.Factories{}, err
 	}
 	factories.ConnectorModules = makeModulesMap(factories.Connectors, map[component.Type]string{
+		xraymetricsconnector.NewFactory().Type(): "github.com/tailwater-otel/tailwater v0.0.0",
 		forwardconnector.NewFactory().Type(): "go.opentelemetry.io/collector/connector/forwardconnector v0.159.0",
 	})
 

@@ -14,11 +14,8 @@ import (
 	xraymetricsconnector "github.com/tailwater-otel/tailwater/connector/xraymetricsconnector"
 	forwardconnector "go.opentelemetry.io/collector/connector/forwardconnector"
 	awsxrayexporter "github.com/tailwater-otel/tailwater/exporter/awsxrayexporter"
-<<<<<<< HEAD
 	awss3exporter "github.com/tailwater-otel/tailwater/exporter/awss3exporter"
-=======
 	awsemfexporter "github.com/tailwater-otel/tailwater/exporter/awsemfexporter"
->>>>>>> main
 	otlpexporter "go.opentelemetry.io/collector/exporter/otlpexporter"
 	otlphttpexporter "go.opentelemetry.io/collector/exporter/otlphttpexporter"
 	loadbalancingexporter "github.com/open-telemetry/opentelemetry-collector-contrib/exporter/loadbalancingexporter"
@@ -108,11 +105,8 @@ func components() (otelcol.Factories, error) {
 
 	factories.Exporters, err = otelcol.MakeFactoryMap[exporter.Factory](
 		awsxrayexporter.NewFactory(),
-<<<<<<< HEAD
 		awss3exporter.NewFactory(),
-=======
 		awsemfexporter.NewFactory(),
->>>>>>> main
 		otlpexporter.NewFactory(),
 		otlphttpexporter.NewFactory(),
 		loadbalancingexporter.NewFactory(),
@@ -124,11 +118,8 @@ func components() (otelcol.Factories, error) {
 	}
 	factories.ExporterModules = makeModulesMap(factories.Exporters, map[component.Type]string{
 		awsxrayexporter.NewFactory().Type(): "github.com/tailwater-otel/tailwater v0.0.0",
-<<<<<<< HEAD
 		awss3exporter.NewFactory().Type(): "github.com/tailwater-otel/tailwater v0.0.0",
-=======
 		awsemfexporter.NewFactory().Type(): "github.com/tailwater-otel/tailwater v0.0.0",
->>>>>>> main
 		otlpexporter.NewFactory().Type(): "go.opentelemetry.io/collector/exporter/otlpexporter v0.161.0",
 		otlphttpexporter.NewFactory().Type(): "go.opentelemetry.io/collector/exporter/otlphttpexporter v0.161.0",
 		loadbalancingexporter.NewFactory().Type(): "github.com/open-telemetry/opentelemetry-collector-contrib/exporter/loadbalancingexporter v0.161.0",

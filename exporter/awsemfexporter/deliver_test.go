@@ -107,15 +107,15 @@ func TestEveryEventIsDelivered(t *testing.T) {
 				f.logs.strict = true
 				f.logs.set(test.fault(time.Now()))
 				f.start(t)
-				for i := range 30 {
-					require.NoError(t, f.ConsumeMetrics(t.Context(), gauges(i*37, 37).Metrics))
-					time.Sleep(500 * time.Millisecond) // of the virtual clock
+				for i := range 15 {
+					require.NoError(t, f.ConsumeMetrics(t.Context(), gauges(i*20, 20).Metrics))
+					time.Sleep(time.Second) // of the virtual clock
 				}
 				time.Sleep(2 * time.Hour)
 				require.NoError(t, f.Shutdown(context.Background()))
-				f.logs.requireTaken(t, 30*37, test.again)
-				assert.EqualValues(t, 30*37, f.sum(t, "events_made"))
-				assert.EqualValues(t, 30*37, f.sum(t, "events_sent"))
+				f.logs.requireTaken(t, 15*20, test.again)
+				assert.EqualValues(t, 15*20, f.sum(t, "events_made"))
+				assert.EqualValues(t, 15*20, f.sum(t, "events_sent"))
 				assert.Zero(t, f.sum(t, "events_dropped"))
 				assert.Zero(t, f.sum(t, "requests_in_flight"))
 				assert.LessOrEqual(t, f.logs.peak, defaultWorkers)
@@ -227,10 +227,10 @@ func TestPoison(t *testing.T) {
 				f.start(t)
 				require.NoError(t, f.ConsumeMetrics(t.Context(), gauges(0, 1000).Metrics))
 				n := 1000
-				for range 600 {
+				for range 200 {
 					require.NoError(t, f.ConsumeMetrics(t.Context(), gauges(n, 1).Metrics))
 					n++
-					time.Sleep(6 * time.Second)
+					time.Sleep(18 * time.Second)
 				}
 				require.NoError(t, f.Shutdown(context.Background()))
 				f.logs.requireTaken(t, n, false, 333, 901)
@@ -294,26 +294,25 @@ func TestQueueFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, func(c *Config) {
 			c.SendingQueue.Get().QueueSize = maxChunkBytes
-			c.RetainInitialValueOfDeltaMetric = true
+			c.RetainInitialValueOfDeltaMetric, c.Compression = true, "none"
 		}).start(t)
 		f.logs.set(func(context.Context, int, call) (string, error) { return "", httpError{503, ""} })
-		filler := strings.Repeat("x", 1000)
-		for i := range 30 {
+		batch := func(value float64) metricsBuilder {
 			md := newMetrics()
-			for j := range 200 {
-				md.sum("c", "", cumulative, float64(i+1), time.Now(), "id", fmt.Sprint(j), "filler", filler)
+			md.scope.Scope().Attributes().PutEmptySlice(setsAttribute).AppendEmpty().SetEmptySlice().AppendEmpty().SetStr("id")
+			for j := range 10 {
+				md.sum("c", "", cumulative, value, time.Now(), "id", fmt.Sprint(j), "filler", strings.Repeat("x", 20_000))
 			}
-			require.NoError(t, f.ConsumeMetrics(t.Context(), md.Metrics), "the caller would send to other exporters again")
-			time.Sleep(time.Minute)
+			return md
+		}
+		for i := range 30 {
+			require.NoError(t, f.ConsumeMetrics(t.Context(), batch(float64(i+1)).Metrics), "the caller would send to other exporters again")
+			time.Sleep(time.Second)
 		}
 		assert.Positive(t, f.sum(t, "events_dropped", "reason", "queue_full"))
 		f.logs.set(nil)
 		time.Sleep(time.Hour)
-		md := newMetrics()
-		for j := range 200 {
-			md.sum("c", "", cumulative, 100, time.Now(), "id", fmt.Sprint(j), "filler", filler)
-		}
-		require.NoError(t, f.ConsumeMetrics(t.Context(), md.Metrics))
+		require.NoError(t, f.ConsumeMetrics(t.Context(), batch(100).Metrics))
 		require.NoError(t, f.Shutdown(context.Background()))
 		assert.Equal(t, f.sum(t, "events_made"), f.sum(t, "events_dropped")+f.sum(t, "events_sent"))
 		total := map[string]float64{}
@@ -325,7 +324,7 @@ func TestQueueFull(t *testing.T) {
 			require.NoError(t, json.Unmarshal([]byte(text), &d))
 			total[d.ID] += d.C
 		}
-		assert.Len(t, total, 200)
+		assert.Len(t, total, 10)
 		for id, sum := range total {
 			assert.EqualValues(t, 100, sum, id)
 		}

@@ -303,7 +303,7 @@ func TestAnyMetricsGiveValidDocuments(t *testing.T) {
 		t.Run(fmt.Sprint("config ", i), func(t *testing.T) {
 			f := newFixture(t, change)
 			total := 0
-			for seed := range uint64(60) {
+			for seed := range uint64(25) {
 				g := generator{rand.New(rand.NewPCG(seed, uint64(i))), time.Now()}
 				events := requireValid(t, f, g.metrics(), fmt.Sprint("seed ", seed))
 				total += len(events)
@@ -318,7 +318,7 @@ func TestAnyMetricsGiveValidDocuments(t *testing.T) {
 					require.Empty(t, c.invalid())
 				}
 			}
-			require.Greater(t, total, 100)
+			require.Greater(t, total, 50)
 			require.EqualValues(t, total, f.sum(t, "events_made"))
 		})
 	}

@@ -90,14 +90,15 @@ func TestDeclarationsWin(t *testing.T) {
 			{Dimensions: [][]string{{"x"}}},
 		}
 	})
+	now := time.Now() // of all points: they share a minute
 	md := newMetrics()
 	list := md.scope.Scope().Attributes().PutEmptySlice(setsAttribute).AppendEmpty().SetEmptySlice()
 	list.AppendEmpty().SetStr("Environment")
 	labels := []string{"Environment", "prod", "Service", "shop", "Operation", "GET /"}
-	md.gauge("Latency", 1, time.Now(), labels...)
-	md.gauge("Fault", 1, time.Now(), labels...)
+	md.gauge("Latency", 1, now, labels...)
+	md.gauge("Fault", 1, now, labels...)
 	md.scope = md.ResourceMetrics().At(0).ScopeMetrics().AppendEmpty()
-	md.gauge("other", 1, time.Now(), labels...)
+	md.gauge("other", 1, now, labels...)
 	d := f.documents(t, md)
 	require.Len(t, d, 1)
 	require.Len(t, d[0].Directives, 2)

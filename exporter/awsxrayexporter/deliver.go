@@ -54,6 +54,7 @@ type sender struct {
 	health     *delivery.Health
 	count      *counters
 	logger     *zap.Logger
+	each       *zap.Logger // for debug lines, about each request
 
 	// accepts counts the requests that X-Ray accepted.
 	accepts atomic.Uint64
@@ -171,7 +172,9 @@ func (s *sender) attempt(ctx context.Context, parts []segment.Part) (list []unpr
 	if err != nil {
 		return nil, awsclient.Classify(nil, err)
 	}
+	started := time.Now()
 	list, f = s.post(ctx, parts)
+	s.trace(len(parts), len(list), f, time.Since(started))
 	switch {
 	case f.Kind == awsclient.Throttle, anyThrottled(list):
 		s.limiter.Release(era, delivery.Throttled)
@@ -188,6 +191,19 @@ func (s *sender) attempt(ctx context.Context, parts []segment.Part) (list []unpr
 		}
 	}
 	return list, f
+}
+
+// trace writes a debug line about a request.
+func (s *sender) trace(documents, unprocessed int, f awsclient.Failure, took time.Duration) {
+	line := s.each.Check(zap.DebugLevel, "Request to X-Ray")
+	if line == nil {
+		return
+	}
+	fields := []zap.Field{zap.Int("documents", documents), zap.Int("unprocessed", unprocessed), zap.Duration("took", took)}
+	if f.Kind != awsclient.None {
+		fields = append(fields, zap.Error(f))
+	}
+	line.Write(fields...)
 }
 
 func (s *sender) post(ctx context.Context, parts []segment.Part) ([]unprocessed, awsclient.Failure) {
@@ -226,6 +242,9 @@ func (s *sender) settle(b batch, list []unprocessed) (again batch, hopeless []re
 	counted := false
 	for _, r := range refused {
 		s.count.unprocessed(r.code)
+		if line := s.each.Check(zap.DebugLevel, "Document is unprocessed"); line != nil {
+			line.Write(r.fields()...)
+		}
 		more, throttle := maySucceed(r.code)
 		if !throttle && !counted {
 			counted = true
@@ -254,16 +273,11 @@ func (s *sender) refuse(ctx context.Context, reason string, list []refusal) {
 		return
 	}
 	s.count.dropped(ctx, reason, len(list))
-	trace, id := "unknown", "unknown"
-	if p := list[0].part; p != nil {
-		trace, id = p.TraceID.String(), p.ID.String()
-	}
 	what := "X-Ray does not take documents; this is one example of this minute"
 	if reason != reasonUnprocessed && reason != reasonRefused {
 		what = "Gave up documents; this is one example of this minute"
 	}
-	s.logger.Warn(what, zap.String("reason", reason), zap.String("code", list[0].code), zap.String("message", list[0].message),
-		zap.String("trace_id", trace), zap.String("id", id), zap.Bool("dead_letter", s.dead != nil))
+	s.logger.Warn(what, append(list[0].fields(), zap.String("reason", reason), zap.Bool("dead_letter", s.dead != nil))...)
 	if s.dead != nil {
 		s.dead.write(ctx, list)
 	}

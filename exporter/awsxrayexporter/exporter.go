@@ -57,6 +57,7 @@ type service interface {
 	poster
 	Instance(ctx context.Context) (hostname, id string)
 	Describe() string
+	Region() string
 	Close()
 }
 
@@ -97,6 +98,7 @@ func newTracesExporter(set exporter.Settings, cfg *Config, connect connector) (*
 		health:     health,
 		count:      count,
 		logger:     rare,
+		each:       set.Logger,
 	}
 	if n := cfg.MaxSegmentsPerSecond; n > 0 {
 		s.rate = rate.NewLimiter(rate.Limit(n), max(n, maxDocuments))
@@ -171,7 +173,7 @@ func (e *tracesExporter) Start(ctx context.Context, host component.Host) error {
 		return err
 	}
 	e.client, e.sender.client = client, client
-	e.logger.Info("Sending documents to X-Ray", zap.String("target", client.Describe()))
+	e.logger.Info("Sending documents to X-Ray", zap.String("target", client.Describe()), zap.String("region", client.Region()))
 	if e.cfg.DeadLetterDirectory != "" {
 		e.sender.dead, err = openDeadLetters(e.cfg.DeadLetterDirectory, e.set.ID.String(), e.cfg.DeadLetterMaxBytes, e.count, e.sender.logger)
 		if err != nil {
@@ -274,6 +276,7 @@ func (e *tracesExporter) accept(ctx context.Context, parts []segment.Part) error
 				reason = reasonQueueFull
 			}
 			e.count.dropped(ctx, reason, n)
+			e.logger.Debug("No room for documents in the queue", zap.Int("documents", n), zap.String("reason", reason))
 			e.health.Full(err)
 		}
 		parts = parts[n:]

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/api"
+	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/disk"
 	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/metadata"
 	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/page"
 	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/store"
@@ -31,12 +32,13 @@ const (
 	maxHeader     = 64 << 10
 )
 
-// localXRay is the extension: a store and a server over it.
+// localXRay is the extension: stores and a server over them.
 type localXRay struct {
 	cfg      *Config
 	settings component.TelemetrySettings
 
 	telemetry *metadata.TelemetryBuilder
+	folder    *disk.Folder // nil: memory only
 	listener  net.Listener
 	server    *http.Server
 	serving   sync.WaitGroup
@@ -60,7 +62,10 @@ func (x *localXRay) Start(ctx context.Context, host component.Host) error {
 				metric.WithAttributes(attribute.String("reason", string(reason))))
 		},
 	}
+	observer := &observer{telemetry: telemetry}
+	cw := newCloudWatch(x.cfg.Store, observer)
 	err = errors.Join(
+		cw.register(telemetry),
 		telemetry.RegisterExtensionXrayLocalStoreSizeCallback(func(_ context.Context, o metric.Int64Observer) error {
 			bytes, _ := st.Size(time.Now())
 			o.Observe(bytes)
@@ -81,12 +86,19 @@ func (x *localXRay) Start(ctx context.Context, host component.Host) error {
 		telemetry.Shutdown()
 		return fmt.Errorf("serve the X-Ray API on %s: %w", x.cfg.Endpoint, err)
 	}
-	observer := &observer{telemetry: telemetry}
 	xray := api.New(st, observer, time.Now)
-	pages := page.New(st, time.Now)
+	if err := xray.SetDefaultRule(x.cfg.DefaultRule.apply); err != nil {
+		telemetry.Shutdown()
+		return errors.Join(fmt.Errorf("default_rule: %w", err), listener.Close())
+	}
+	if x.folder, err = x.restore(st, xray.Sampling(), telemetry); err != nil {
+		telemetry.Shutdown()
+		return errors.Join(err, listener.Close())
+	}
+	pages := page.New(st, cw.logs, cw.metrics, time.Now)
 	x.telemetry, x.listener = telemetry, listener
 	x.server = &http.Server{
-		Handler:           newRouter(xray, pages, observer, isLoopback(listener.Addr())),
+		Handler:           newRouter(xray, cw, pages, observer, isLoopback(listener.Addr())),
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
@@ -119,6 +131,9 @@ func (x *localXRay) Shutdown(ctx context.Context) error {
 		err = errors.Join(err, x.server.Close())
 	}
 	x.serving.Wait()
+	if x.folder != nil {
+		err = errors.Join(err, x.folder.Close())
+	}
 	x.telemetry.Shutdown()
 	x.server = nil
 	return err

@@ -2,8 +2,6 @@ package xraylocalextension
 
 import (
 	"fmt"
-	"net"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -11,10 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/xray"
 	"github.com/aws/aws-sdk-go-v2/service/xray/types"
-	"github.com/aws/aws-xray-sdk-go/daemoncfg"
-	"github.com/aws/aws-xray-sdk-go/strategy/sampling"
-	xraysdk "github.com/aws/aws-xray-sdk-go/xray"
-	"github.com/aws/aws-xray-sdk-go/xraylog"
 	"github.com/stretchr/testify/require"
 )
 
@@ -115,72 +109,14 @@ func TestSDKSamplingTargets(t *testing.T) {
 	require.Empty(t, out.UnprocessedBoostStatistics)
 }
 
-// Two processes with the X-Ray SDK for Go ask as they would ask a daemon: what
-// is changed reaches them within an interval, and they share a reservoir.
-func TestXRaySDKSampling(t *testing.T) {
-	if testing.Short() {
-		t.Skip("the SDK asks for targets every 10 s")
-	}
-	t.Parallel()
-	address := start(t, nop(), nil)
-	c := client(t, address)
-	ctx := t.Context()
-	_, err := c.UpdateSamplingRule(ctx, &xray.UpdateSamplingRuleInput{SamplingRuleUpdate: &types.SamplingRuleUpdate{
-		RuleName: aws.String("Default"), ReservoirSize: aws.Int32(0), FixedRate: aws.Float64(0),
-	}})
+// The Default rule begins as the configuration says.
+func TestDefaultRule(t *testing.T) {
+	c := client(t, start(t, nop(), func(cfg *Config) { cfg.DefaultRule = RuleConfig{ReservoirSize: 3, FixedRate: 0.25} }))
+	got, err := c.GetSamplingRules(t.Context(), &xray.GetSamplingRulesInput{})
 	require.NoError(t, err)
-	_, err = c.CreateSamplingRule(ctx, &xray.CreateSamplingRuleInput{SamplingRule: samplingRule("shop", 100, 10, 0)})
-	require.NoError(t, err)
-
-	xraysdk.SetLogger(xraylog.NullLogger)
-	t.Cleanup(http.DefaultClient.CloseIdleConnections)
-	tcp, err := net.ResolveTCPAddr("tcp", strings.TrimPrefix(address, "http://"))
-	require.NoError(t, err)
-	var processes [2]*sampling.CentralizedStrategy
-	for i := range processes {
-		processes[i], err = sampling.NewCentralizedStrategy()
-		require.NoError(t, err)
-		processes[i].LoadDaemonEndpoints(&daemoncfg.DaemonEndpoints{TCPAddr: tcp})
-	}
-	decide := func(process int, path string) *sampling.Decision {
-		return processes[process].ShouldTrace(&sampling.Request{ServiceName: "checkout", Host: "shop.example.com", Method: "GET", URL: path})
-	}
-	rules := func(path string) string {
-		return aws.ToString(decide(0, path).Rule) + " " + aws.ToString(decide(1, path).Rule)
-	}
-	const patience, soon = time.Minute, 10 * time.Millisecond
-	require.Eventually(t, func() bool { return rules("/cart") == "shop shop" }, patience, soon)
-
-	_, err = c.CreateSamplingRule(ctx, &xray.CreateSamplingRuleInput{SamplingRule: samplingRule("health", 1, 0, 0)})
-	require.NoError(t, err)
-	_, err = c.UpdateSamplingRule(ctx, &xray.UpdateSamplingRuleInput{SamplingRuleUpdate: &types.SamplingRuleUpdate{
-		RuleName: aws.String("health"), URLPath: aws.String("/health"),
-	}})
-	require.NoError(t, err)
-	_, err = c.UpdateSamplingRule(ctx, &xray.UpdateSamplingRuleInput{SamplingRuleUpdate: &types.SamplingRuleUpdate{
-		RuleName: aws.String("shop"), URLPath: aws.String("/cart*"),
-	}})
-	require.NoError(t, err)
-	require.Eventually(t, func() bool {
-		return rules("/health") == "health health" && rules("/other") == "Default Default" && rules("/cart/7") == "shop shop"
-	}, patience, soon)
-
-	// Of 40 requests in one second 10 are kept, wherever they arrive: 2 at
-	// first, when each process borrows one, and 20 if each had all.
-	last := int64(0)
-	require.Eventually(t, func() bool {
-		second := time.Now().Unix()
-		if second == last {
-			return false
-		}
-		last = second
-		kept := 0
-		for i := range 40 {
-			if decide(i%2, "/cart").Sample {
-				kept++
-			}
-		}
-		return kept == 10 && time.Now().Unix() == second
-	}, patience, soon)
-	require.False(t, decide(0, "/health").Sample)
+	require.Len(t, got.SamplingRuleRecords, 1)
+	rule := got.SamplingRuleRecords[0].SamplingRule
+	require.Equal(t, "Default", aws.ToString(rule.RuleName))
+	require.EqualValues(t, 3, rule.ReservoirSize)
+	require.Equal(t, 0.25, rule.FixedRate)
 }

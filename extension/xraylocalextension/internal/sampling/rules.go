@@ -37,6 +37,10 @@ type Record struct {
 // Rules are the rules and what is known of the clients that use them. Create
 // them with New. They are safe for concurrent use.
 type Rules struct {
+	// Changed, if set, is told all rules after each change of one. It is set
+	// before the first use and must not call the rules.
+	Changed func([]Record)
+
 	mu       sync.Mutex
 	set      *samplingrule.Set // checks the rules and keeps them in order
 	states   map[string]*state // by the name of the rule; one for each
@@ -87,12 +91,48 @@ func (r *Rules) Modified() time.Time {
 func (r *Rules) List() []Record {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return r.list()
+}
+
+// list returns all rules in order. The caller holds mu.
+func (r *Rules) list() []Record {
 	rules := r.set.Rules()
 	list := make([]Record, len(rules))
 	for i := range rules {
 		list[i] = r.record(rules[i])
 	}
 	return list
+}
+
+// tell says that a rule has changed. The caller holds mu.
+func (r *Rules) tell() {
+	if r.Changed != nil {
+		r.Changed(r.list())
+	}
+}
+
+// Restore puts rules in force that Changed was told earlier. Without the
+// Default rule it is an error. After an error the rules are as they were.
+func (r *Rules) Restore(records []Record) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	rules, states := make([]samplingrule.Rule, len(records)), make(map[string]*state)
+	var modified time.Time
+	for i, rec := range records {
+		rules[i] = rec.Rule
+		states[rec.Name] = &state{created: rec.Created, modified: rec.Modified, clients: make(map[string]*client)}
+		if rec.Modified.After(modified) {
+			modified = rec.Modified
+		}
+	}
+	if states[samplingrule.DefaultName] == nil {
+		return errors.New("there is no Default rule")
+	}
+	if err := r.set.Replace(rules); err != nil {
+		return err
+	}
+	r.states, r.modified = states, modified
+	return nil
 }
 
 // record puts a rule and its times together. The caller holds mu.
@@ -129,6 +169,7 @@ func (r *Rules) Create(now time.Time, rule samplingrule.Rule) (Record, error) {
 	}
 	r.states[rule.Name] = &state{created: now, modified: now, clients: make(map[string]*client)}
 	r.modified = now
+	r.tell()
 	return r.record(rule), nil
 }
 
@@ -148,6 +189,7 @@ func (r *Rules) Update(now time.Time, name string, change func(*samplingrule.Rul
 		return Record{}, err
 	}
 	r.states[name].modified, r.modified = now, now
+	r.tell()
 	return r.record(rule), nil
 }
 
@@ -168,5 +210,6 @@ func (r *Rules) Delete(now time.Time, name string) (Record, error) {
 	}
 	delete(r.states, name)
 	r.modified = now
+	r.tell()
 	return deleted, nil
 }

@@ -1,4 +1,5 @@
-// Package store keeps the newest traces in memory, within a bound in bytes.
+// Package store keeps the newest traces in memory, within a bound in bytes, and
+// tells a Keeper what to keep beyond the life of the process.
 package store
 
 import (
@@ -55,12 +56,23 @@ type Store struct {
 	Retention time.Duration
 	// Evicted, if set, is told of the traces that left. It must not call the store.
 	Evicted func(reason Eviction, traces int)
+	// Keeper, if set, is told of what comes and goes, in this order, so that it
+	// can be loaded again. It must not call the store.
+	Keeper Keeper
 
 	mu     sync.Mutex
 	traces map[segment.TraceID]*record
 	oldest *record // the ends of the list of records in order of their last document
 	newest *record
 	bytes  int64
+}
+
+// Keeper keeps documents beyond the life of the process.
+type Keeper interface {
+	// Put keeps a document in place of an earlier one of the same entity.
+	Put(trace segment.TraceID, id segment.ID, subsegment bool, at time.Time, json string)
+	// Drop removes all documents of a trace.
+	Drop(trace segment.TraceID)
 }
 
 // record is what is known of one trace.
@@ -104,6 +116,20 @@ type Digest struct {
 // Add takes one document in: its decoded form, which is not kept, and its text.
 // Of two documents with the same id the complete one counts, else the later.
 func (s *Store) Add(now time.Time, seg *segment.Segment, json string) error {
+	return s.add(now, seg, json, s.Keeper)
+}
+
+// Load takes a document in that the Keeper has, and that arrived then. What
+// cannot be read or does not fit any more is an error, and nothing is changed.
+func (s *Store) Load(at time.Time, json string) error {
+	seg, err := segment.Decode(json)
+	if err != nil {
+		return err
+	}
+	return s.add(at, seg, json, nil)
+}
+
+func (s *Store) add(now time.Time, seg *segment.Segment, json string, keeper Keeper) error {
 	d := document{
 		start:      seg.StartTime,
 		end:        max(seg.StartTime, seg.EndTime),
@@ -164,6 +190,9 @@ func (s *Store) Add(now time.Time, seg *segment.Segment, json string) error {
 	s.bytes += d.cost
 	r.revision++
 	r.digest = nil
+	if keeper != nil {
+		keeper.Put(r.id, k.id, k.sub, now, d.json)
+	}
 	if replaces {
 		r.start, r.end = 0, 0
 		for _, d := range r.docs {
@@ -234,6 +263,9 @@ func (s *Store) remove(r *record) {
 	s.unlink(r)
 	delete(s.traces, r.id)
 	s.bytes -= r.bytes
+	if s.Keeper != nil {
+		s.Keeper.Drop(r.id)
+	}
 }
 
 func (s *Store) link(r *record) {

@@ -43,15 +43,28 @@ func ids(list []Entry) (n []int) {
 	return n
 }
 
+// folder is a Keeper that holds what it was told.
+type folder map[segment.TraceID]map[key]string
+
+func (f folder) Put(trace segment.TraceID, id segment.ID, sub bool, _ time.Time, json string) {
+	if f[trace] == nil {
+		f[trace] = map[key]string{}
+	}
+	f[trace][key{id, sub}] = json
+}
+
+func (f folder) Drop(trace segment.TraceID) { delete(f, trace) }
+
 func (s *Store) all(now time.Time) []Entry { return s.List(now, ByUpdate, time.Time{}, time.Time{}) }
 
-// The books balance after every step, the bound holds, and what leaves is what
-// was quiet for longest.
+// The books balance after every step, the bound holds, what leaves is what was
+// quiet for longest, and the keeper has the same documents.
 func TestBound(t *testing.T) {
 	for seed := range uint64(5) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		evicted := 0
-		s := &Store{MaxBytes: 60_000, Evicted: func(reason Eviction, n int) {
+		kept := folder{}
+		s := &Store{MaxBytes: 60_000, Keeper: kept, Evicted: func(reason Eviction, n int) {
 			require.Equal(t, EvictedForSpace, reason)
 			evicted += n
 		}}
@@ -86,6 +99,13 @@ func TestBound(t *testing.T) {
 			require.Equal(t, traces, linked)
 		}
 		require.NotZero(t, evicted)
+		held := folder{}
+		for id, rec := range s.traces {
+			for k, at := range rec.index {
+				held.Put(id, k.id, k.sub, now, rec.docs[at].json)
+			}
+		}
+		require.Equal(t, held, kept)
 	}
 }
 

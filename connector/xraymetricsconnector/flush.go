@@ -43,6 +43,7 @@ func (c *metricsConnector) take() []taken {
 	for _, s := range c.shards {
 		s.mu.Lock()
 	}
+	c.directory.flushes.Add(1)
 	var all []taken
 	common := map[string]*window{}
 	full := map[*owner]*struct{ having, wanting []ranked }{}
@@ -125,7 +126,11 @@ func (c *metricsConnector) forget(s *shard, hash uint64, gone *series) {
 	}
 	gone.tenant.count--
 	if gone.rolled {
-		_, v := values(gone.key)
+		src, v := values(gone.key)
+		if !src.isCall() {
+			gone.tenant.requests[src] = nil
+			return
+		}
 		c.directory.unroll(gone.tenant.owner, v[inRemote])
 		return
 	}

@@ -34,6 +34,32 @@ func (c *metricsConnector) flush(ctx context.Context, now time.Time) {
 		c.send(ctx, md)
 		all = all[n:]
 	}
+	c.flushGroups(ctx, start, now)
+}
+
+// flushGroups sends what was counted in groups.
+func (c *metricsConnector) flushGroups(ctx context.Context, start, now time.Time) {
+	if c.groups == nil {
+		return
+	}
+	all, causes, late := c.groups.counted()
+	md, some := c.groups.metrics(all, c.cfg.Namespace, start, now)
+	for _, w := range all {
+		if w != nil {
+			c.groups.windows.put(w)
+		}
+	}
+	for i, n := range causes {
+		if n > 0 {
+			c.telemetry.ConnectorXrayMetricsGroupTraces.Add(ctx, n, c.options.causes[i])
+		}
+	}
+	if late > 0 {
+		c.telemetry.ConnectorXrayMetricsGroupLateSpans.Add(ctx, late)
+	}
+	if some {
+		c.send(ctx, md)
+	}
 }
 
 // take takes the windows out of the shards, sorted by service, and gives the

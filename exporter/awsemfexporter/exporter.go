@@ -337,6 +337,9 @@ func (e *metricsExporter) events(ctx context.Context, md pmetric.Metrics) (event
 
 // tellCost logs the estimate once the first metrics are known, and when it has doubled.
 func (e *metricsExporter) tellCost() {
+	if !e.costs.news() {
+		return
+	}
 	now := e.costs.estimate()
 	if now.metrics == 0 || e.told.metrics > 0 && now.metrics < 2*e.told.metrics {
 		return
@@ -358,6 +361,9 @@ func (e *metricsExporter) accept(ctx context.Context, events []event, undo []und
 		return err
 	}
 	chunk := limits{events: len(events), bytes: maxChunkBytes}
+	if queue := e.cfg.SendingQueue.Get(); queue.Sizer == exporterhelper.RequestSizerTypeItems {
+		chunk.events = int(min(int64(chunk.events), queue.QueueSize)) // more never has room
+	}
 	for first := true; len(events) > 0; first = false {
 		n := chunk.first(events)
 		if err := e.offer(ctx, events[:n:n]); err != nil {

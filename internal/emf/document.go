@@ -302,7 +302,11 @@ func (w *Writer) writePlain(e *Event, most int, r *Report) {
 			return
 		}
 		before := len(w.head)
-		if text := compactJSON(f.Value); isJSON && text != nil {
+		var text []byte
+		if isJSON {
+			text = compactJSON(f.Value)
+		}
+		if text != nil {
 			w.head = append(w.head, ',')
 			w.head = segment.AppendString(w.head, f.Name)
 			w.head = append(append(w.head, ':'), text...)

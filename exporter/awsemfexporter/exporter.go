@@ -325,8 +325,17 @@ func (e *metricsExporter) events(ctx context.Context, md pmetric.Metrics) (event
 		r := e.writer.Documents(ev, func(document []byte) {
 			events = append(events, event{g.target.group, g.target.stream, g.timestamp, document})
 		})
-		all.Add(r)
+		if r != (emf.Report{}) {
+			all.Add(r)
+			e.rare.Warn("An event could not have everything; this is one example of this minute", zap.String("log_group", g.target.group),
+				zap.String("metric", g.metrics[0].name), zap.Int("metrics_too_large", r.MetricsTooLarge), zap.Int("metrics_name_taken", r.MetricsClashed),
+				zap.Int("fields_too_large", r.FieldsTooLarge), zap.Int("fields_name_taken", r.FieldsClashed))
+		}
 		e.costs.add(ev, now)
+	}
+	if grouping.dimensionsTooLarge > 0 {
+		e.rare.Warn("A dimension set has more than 30 dimensions and is left out; this is one example of this minute",
+			zap.String("metric", grouping.tooLargeOf))
 	}
 	undo = e.translator.deltas.take()
 	e.translator.deltas.commit(now)

@@ -56,7 +56,9 @@ func (p *process) points(r *rand.Rand) metricsBuilder {
 	base := math.Exp2(math.Exp2(-finestScale))
 	low, high := math.MaxInt32, math.MinInt32
 	// As in an SDK: each lower scale joins pairs of buckets.
-	index := func(v float64) int { return (int(math.Ceil(math.Log(v)/math.Log(base))) - 1) >> (finestScale - p.scale) }
+	index := func(v float64) int {
+		return (int(math.Ceil(math.Log(v)/math.Log(base))) - 1) >> (finestScale - p.scale)
+	}
 	for _, v := range p.values {
 		low, high = min(low, index(v)), max(high, index(v))
 	}
@@ -81,7 +83,9 @@ func TestIncrementsAddUp(t *testing.T) {
 		f := newFixture(t, nil)
 		clock := time.Now().Add(time.Second)
 		f.translator.now = func() time.Time { return clock }
-		begin := func() *process { return &process{start: clock, explicit: make([]uint64, len(testBounds)+1), scale: finestScale} }
+		begin := func() *process {
+			return &process{start: clock, explicit: make([]uint64, len(testBounds)+1), scale: finestScale}
+		}
 		p := begin()
 		var wantCount uint64
 		var wantSum, gotSum float64

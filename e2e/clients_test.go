@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -72,6 +73,36 @@ func (n *nodeSDK) do(command string) (a nodeAnswer) {
 	require.NoError(n.t, err, "if packages are missing, run npm ci in e2e/node")
 	require.NoError(n.t, json.Unmarshal(line, &a))
 	return a
+}
+
+// remoteReplies are what a client of the sampling API was answered.
+type remoteReplies struct{ rules, targets string }
+
+// remoteSamplers asks as the remote samplers of OpenTelemetry do, by language,
+// and reports a few requests of a rule. Python sends no body for the rules, says
+// SampleCount, and has the client's ID in boost statistics too; Java and Python
+// count a borrowed request as sampled, too.
+func remoteSamplers(t *testing.T, c *collector, rule string) map[string]remoteReplies {
+	statistics := func(id, sampled, more string) string {
+		return fmt.Sprintf(`{"SamplingStatisticsDocuments":[{"RuleName":%q,"ClientID":%q,"Timestamp":%d,"RequestCount":3,%q:2,"BorrowCount":1}]%s}`,
+			rule, strings.Repeat(id, 24), time.Now().Unix(), sampled, more)
+	}
+	boost := fmt.Sprintf(`,"SamplingBoostStatisticsDocuments":[{"RuleName":%q,"ClientID":%q,"ServiceName":"checkout","Timestamp":%d,"TotalCount":3,"AnomalyCount":1}]`,
+		rule, strings.Repeat("b", 24), time.Now().Unix())
+	replies := map[string]remoteReplies{}
+	for language, ask := range map[string][2]string{
+		"Java":   {`{}`, statistics("a", "SampledCount", "")},
+		"Python": {``, statistics("b", "SampleCount", boost)},
+		"Go":     {`{"NextToken":null}`, statistics("c", "SampledCount", "")},
+	} {
+		url := "http://" + c.Addresses.XRay
+		status, rules := post(t, url+"/GetSamplingRules", ask[0])
+		assert.Equal(t, http.StatusOK, status, "%s: %s", language, rules)
+		status, targets := post(t, url+"/SamplingTargets", ask[1])
+		assert.Equal(t, http.StatusOK, status, "%s: %s", language, targets)
+		replies[language] = remoteReplies{rules, targets}
+	}
+	return replies
 }
 
 const proxyLocal = `
@@ -141,21 +172,10 @@ func TestClientsOfForward(t *testing.T) {
 		assert.LessOrEqual(t, counted, decided)
 	}, wait, 2*time.Second)
 
-	url := "http://" + c.Addresses.XRay
-	for name, body := range map[string]string{"Java": `{}`, "Python": ``, "Go": `{"NextToken":null}`} {
-		status, reply := post(t, url+"/GetSamplingRules", body)
-		assert.Equal(t, http.StatusOK, status, name)
-		assert.Contains(t, reply, `"shop"`, name)
-	}
-	// Python says SampleCount, and has the client's ID in boost statistics too.
-	for name, body := range map[string]string{
-		"Java": `{"SamplingStatisticsDocuments":[{"RuleName":"shop","ClientID":"aaaaaaaaaaaaaaaaaaaaaaaa","Timestamp":%d,"RequestCount":3,"SampledCount":2,"BorrowCount":1}]}`,
-		"Python": `{"SamplingStatisticsDocuments":[{"RuleName":"shop","ClientID":"bbbbbbbbbbbbbbbbbbbbbbbb","Timestamp":%[1]d,"RequestCount":3,"SampleCount":2,"BorrowCount":1}],` +
-			`"SamplingBoostStatisticsDocuments":[{"RuleName":"shop","ClientID":"bbbbbbbbbbbbbbbbbbbbbbbb","ServiceName":"checkout","Timestamp":%[1]d,"TotalCount":3,"AnomalyCount":1}]}`,
-	} {
-		status, reply := post(t, url+"/SamplingTargets", fmt.Sprintf(body, time.Now().Unix()))
-		assert.Equal(t, http.StatusOK, status, name)
-		assert.Contains(t, reply, `"RuleName":"shop"`, "%s: %s", name, reply)
+	for name, reply := range remoteSamplers(t, c, "shop") {
+		assert.Contains(t, reply.rules, `"RuleName":"shop"`, name)
+		assert.Contains(t, reply.targets, `"RuleName":"shop"`, name)
+		assert.Contains(t, reply.targets, `"FixedRate":0`, name)
 	}
 	c.stop()
 	assert.Empty(t, c.complaints())
@@ -196,6 +216,11 @@ service:
 		d := strategy.ShouldTrace(&sampling.Request{ServiceName: "checkout-go"})
 		return d.Sample && aws.ToString(d.Rule) == "Default" && node.do(`{"do":"decide","n":1}`).Rule == "Default"
 	}, wait, tick)
+
+	for name, reply := range remoteSamplers(t, c, "Default") {
+		assert.Contains(t, reply.rules, `"FixedRate":1,`, name)
+		assert.Contains(t, reply.targets, `"FixedRate":1,`, name)
+	}
 
 	const each = 400
 	var kept []string     // ids of what must arrive
@@ -248,6 +273,38 @@ service:
 	t.Logf("%d of %d others kept, %d seconds, and all %d spans of those that failed or were slow", whole, len(others), len(seconds), len(kept))
 	missing, _ := fake.missing(kept)
 	assert.Zero(t, missing)
+}
+
+// Under a cap each SDK gets its part of it: the one for Go as the quota of a
+// reservoir, the one for Node, which does not use quotas, as a rate.
+func TestClientsOfACap(t *testing.T) {
+	t.Parallel()
+	fake := newFakeXRay(t)
+	c := start(t, setup{env: fake.env(), configs: base(t, xrayLocal, proxyLocal, `
+receivers:
+  awsxray:
+    proxy_server:
+      sampling: record_all
+      record_all_max_per_second: 40
+`)})
+	golang, node := xraySDK(t, c.Addresses.XRay), startNodeSDK(t, c.Addresses.XRay)
+	last := int64(0)
+	require.Eventually(t, func() bool {
+		second := time.Now().Unix()
+		if second == last {
+			return false
+		}
+		last = second
+		byGo := 0
+		for range 40 {
+			if golang.ShouldTrace(&sampling.Request{ServiceName: "checkout"}).Sample {
+				byGo++
+			}
+		}
+		byNode := node.do(`{"do":"decide","n":40}`).Sampled
+		return byGo == 20 && byNode >= 10 && byNode <= 30 && time.Now().Unix() == second
+	}, 2*wait, tick)
+	c.stop()
 }
 
 // goRequest is a request that the X-Ray SDK for Go records. The fault is in the

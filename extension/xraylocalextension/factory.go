@@ -21,8 +21,10 @@ func createDefaultConfig() component.Config {
 	return &Config{
 		Endpoint: "127.0.0.1:2080",
 		Store: StoreConfig{
-			MaxBytes:  128 << 20,
-			Retention: 24 * time.Hour,
+			MaxBytes:       128 << 20,
+			LogMaxBytes:    64 << 20,
+			MetricMaxBytes: 64 << 20,
+			Retention:      24 * time.Hour,
 		},
 		DefaultRule: RuleConfig{ReservoirSize: rule.ReservoirSize, FixedRate: rule.FixedRate},
 	}

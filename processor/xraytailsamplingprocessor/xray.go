@@ -11,6 +11,8 @@ import (
 	"slices"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
 	"github.com/tailwater-otel/tailwater/internal/awsclient"
@@ -26,6 +28,8 @@ const (
 	retryInterval   = 10 * time.Second // after rules could not be read
 	requestTimeout  = 10 * time.Second
 	maxRulePages    = 100
+
+	lastReportTimeout = 2 * time.Second // at the stop
 )
 
 // poster sends a signed request, as awsclient.Client does.
@@ -84,8 +88,19 @@ func (x *xray) open(context.Context) error { return nil }
 // close reports what was decided since the last report, also at the stop, and
 // whether it is due or not: nobody else will.
 func (x *xray) close(ctx context.Context) {
-	if ctx.Err() == nil && !x.fetched.IsZero() {
+	if !x.fetched.IsZero() {
+		ctx, cancel := context.WithTimeout(ctx, lastReportTimeout)
+		defer cancel()
 		x.report(ctx, x.p.rules.ReportAll(time.Now()))
+		lost := int64(0)
+		for _, s := range x.p.rules.ReportAll(time.Now()) { // what came back
+			lost += s.Requests
+		}
+		if lost > 0 {
+			x.p.telemetry.ProcessorXrayTailSamplingStatisticsLost.Add(context.WithoutCancel(ctx), lost,
+				metric.WithAttributes(attribute.String("reason", lostShutdown)))
+			x.p.logger.Warn("X-Ray did not take the last sampling statistics, which are lost", zap.Int64("requests", lost))
+		}
 	}
 	if c, ok := x.client.(interface{ Close() }); ok {
 		c.Close()

@@ -348,7 +348,7 @@ func (m *merge) file(partition string) (*partitionFile, error) {
 	f := &partitionFile{
 		output: spool.Output{
 			File:      name,
-			Bucket:    u.S3Bucket,
+			Bucket:    u.bucket(),
 			Key:       u.key("", partition, fmt.Sprintf("traces_%s-%d.parquet", m.segment.ID(), n)),
 			Segment:   m.segment.ID(),
 			Partition: partition,

@@ -34,8 +34,8 @@ build: ## bin/tailwater
 test: lint unit cross build-size e2e ## everything CI runs
 
 .PHONY: unit
-unit: tools cc
-	$(GO) test -race -timeout 15m $(RACE_PACKAGES)
+unit: tools cc versitygw
+	VERSITYGW=$(TOOLS)/versitygw $(GO) test -race -timeout 15m $(RACE_PACKAGES)
 	$(GO) test -timeout 15m ./distro
 
 .PHONY: e2e
@@ -91,6 +91,14 @@ tools: $(TOOLS)/.stamp
 
 $(TOOLS)/.stamp: tools/go.mod tools/go.sum
 	$(GO) build -C tools -o $(TOOLS)/ tool
+	@touch $@
+
+# A real S3 server for tests, in a module of its own: it shares no version with ours.
+.PHONY: versitygw
+versitygw: $(TOOLS)/versitygw ## .tools/versitygw, an S3 server for tests
+
+$(TOOLS)/versitygw: tools/versitygw/go.mod tools/versitygw/go.sum
+	$(GO) build -C tools/versitygw -o $(TOOLS)/ tool
 	@touch $@
 
 # The race detector needs a C compiler.

@@ -52,6 +52,7 @@ func TestConfigErrors(t *testing.T) {
 		{otlp("s3uploader::multipart_threshold", 1), "s3uploader.multipart_threshold: 1 is not between"},
 		{otlp("s3uploader::checksum", "never"), `s3uploader.checksum: "never" is not one of when_supported, when_required`},
 		{otlp("s3uploader::s3_partition_format", "../%Y"), "leaves the prefix"},
+		{otlp("s3uploader::tags", map[string]any{"team": "a&b"}), `s3uploader.tags: "team": "a&b": a key has`},
 		{otlp("encoding_file_extension", "a/b"), "encoding_file_extension"},
 		{parquet(map[string]any{"sending_queue::enabled": true}), "sending_queue: has no place with marshaler parquet: the spool is the queue"},
 		{parquet(map[string]any{"encoding": "otlp"}), "encoding: otlp and marshaler parquet exclude each other"},

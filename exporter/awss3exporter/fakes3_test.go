@@ -348,10 +348,7 @@ func TestS3Faults(t *testing.T) {
 					s, err := openStore(ctx, c, info)
 					if err == nil {
 						s.(*s3Store).config.MultipartThreshold = 1
-						s.(*s3Store).transfer = transfermanager.New(s.(*s3Store).client, func(o *transfermanager.Options) {
-							o.PartSizeBytes, o.MultipartUploadThreshold, o.Concurrency = 100_000, 100_000, 2
-							o.FailTimeout = time.Minute
-						})
+						s.(*s3Store).smallParts()
 					}
 					return s, err
 				}
@@ -375,4 +372,14 @@ func TestS3Faults(t *testing.T) {
 			}
 		})
 	}
+}
+
+// smallParts makes parts of 100 kB, so that tests need no large file. S3 itself
+// takes none under 5 MiB but the last.
+func (s *s3Store) smallParts() {
+	size := int64(100_000)
+	s.transfer = transfermanager.New(s.client, func(o *transfermanager.Options) {
+		o.PartSizeBytes, o.MultipartUploadThreshold, o.Concurrency = size, size, 2
+		o.FailTimeout = time.Minute
+	})
 }

@@ -40,9 +40,9 @@ type collector struct {
 	tail []string // of the log
 }
 
-// startCollector starts the binary with this configuration and returns when it
-// is ready. The process ends with ctx at the latest.
-func startCollector(ctx context.Context, binary, config string) (*collector, error) {
+// startCollector starts the binary with this configuration, and more variables
+// of the environment, and returns when it is ready. The process ends with ctx at the latest.
+func startCollector(ctx context.Context, binary, config string, env ...string) (*collector, error) {
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		return nil, err
@@ -61,6 +61,7 @@ func startCollector(ctx context.Context, binary, config string) (*collector, err
 		"AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY=example", "AWS_REGION=us-east-1",
 		"AWS_EC2_METADATA_DISABLED=true",
 	}
+	c.cmd.Env = append(c.cmd.Env, env...)
 	c.cmd.Cancel = func() error { return c.cmd.Process.Signal(syscall.SIGTERM) }
 	c.cmd.WaitDelay = stopTimeout
 	log, err := c.cmd.StderrPipe()

@@ -5,6 +5,7 @@ package main
 import (
 	"strings"
 	"text/template"
+	"time"
 )
 
 // collectorConfig is the configuration of both sides. They differ in one
@@ -32,6 +33,20 @@ processors:
   batch:
     timeout: 1s
     send_batch_size: 50
+{{- else if eq .Tail "xray_tail_sampling"}}
+processors:
+  xray_tail_sampling:
+    rules:
+      inline: [{rule_name: Default, fixed_rate: {{.Keep}}}]
+    decision_idle: {{.Hold}}
+{{- else if .Tail}}
+processors:
+  tail_sampling:
+    decision_wait: {{.Hold}}
+    policies:
+      - {name: faults, type: status_code, status_code: {status_codes: [ERROR]}}
+      - {name: slow, type: latency, latency: {threshold_ms: 3000}}
+      - {name: others, type: probabilistic, probabilistic: {sampling_percentage: {{.Percent}}}}
 {{- end}}
 exporters:
 {{- if .Nop}}
@@ -61,6 +76,8 @@ service:
       receivers: [{{if .OTLP}}otlp{{else}}awsxray{{end}}]
 {{- if .Batch}}
       processors: [batch]
+{{- else if .Tail}}
+      processors: [{{.Tail}}]
 {{- end}}
       exporters: [{{if .Nop}}nop{{else}}awsxray{{end}}]
 `))
@@ -68,19 +85,32 @@ service:
 // renderConfig returns the YAML for one run.
 func renderConfig(sideName string, r row, p pipeline, ports ports, endpoint string) (string, error) {
 	type portNumbers struct{ XRay, OTLP, Metrics, Pprof int }
+	tail := ""
+	if p == toTail {
+		// Both with a policy for what failed and one for what was slow, and a
+		// share of the others.
+		tail = map[string]string{"ours": "xray_tail_sampling", "peer": "tail_sampling"}[sideName]
+	}
 	var b strings.Builder
 	err := collectorConfig.Execute(&b, struct {
 		Ports            portNumbers
 		OTLP, Nop, Batch bool
 		Workers          int
 		Endpoint         string
+		Tail             string // the processor; empty means none
+		Keep, Percent    float64
+		Hold             time.Duration
 	}{
 		Ports:    portNumbers{ports.xray, ports.otlp, ports.metrics, ports.pprof},
 		OTLP:     r.load == otlpSpans,
-		Nop:      p == toNop,
-		Batch:    sideName == "peer" && p != toNop,
+		Nop:      p != toXRay,
+		Batch:    sideName == "peer" && p == toXRay,
 		Workers:  r.workers,
 		Endpoint: endpoint,
+		Tail:     tail,
+		Keep:     r.keep,
+		Percent:  100 * r.keep,
+		Hold:     hold,
 	})
 	return b.String(), err
 }

@@ -40,6 +40,8 @@ type result struct {
 	CPU         float64 `json:"cpu_us"`        // user and system time an item that arrived, in the window
 	PeakMB      float64 `json:"peak_rss_mb"`   // resident
 	IdleMB      float64 `json:"idle_anon_mb"`  // anonymous, before the load
+	Heap        int64   `json:"heap_bytes"`    // live at the end of the window; rows of the tail sampler only
+	Pending     float64 `json:"pending"`       // items that a tail sampler held then
 	BytesOut    float64 `json:"bytes_item"`    // request bytes an item that arrived
 	Documents   float64 `json:"docs_item"`     // documents an item that arrived
 	Requests    float64 `json:"requests_item"` // requests an item that arrived
@@ -53,6 +55,9 @@ func (r result) lostShare() float64 { return r.Lost / float64(max(r.Sent, 1)) }
 func (r result) String() string {
 	s := fmt.Sprintf("%-11s %-7s %s round %d: %.1f µs/item at %.0f/s, RSS %.0f MB, idle anonymous %.0f MB",
 		r.Row, r.Pipeline, r.Side, r.Round, r.CPU, r.Rate, r.PeakMB, r.IdleMB)
+	if r.Heap > 0 {
+		s += fmt.Sprintf(", heap %.1f MB with %.0f pending", megabytes(r.Heap), r.Pending)
+	}
 	if r.Requests == 0 {
 		return s
 	}
@@ -79,7 +84,11 @@ func (m measurement) run(ctx context.Context) (res result, err error) {
 	if err != nil {
 		return res, err
 	}
-	c, err := startCollector(ctx, m.side.binary, config)
+	var env []string
+	if m.row.cores > 0 {
+		env = append(env, fmt.Sprintf("GOMAXPROCS=%d", m.row.cores))
+	}
+	c, err := startCollector(ctx, m.side.binary, config, env...)
 	if err != nil {
 		return res, err
 	}
@@ -111,6 +120,12 @@ func (m measurement) run(ctx context.Context) (res result, err error) {
 	stop := g.start(ctx, m.row.rate)
 	profiled := m.startProfile(ctx, p.pprof)
 	cpu, sent, took, windowErr := m.observe(ctx, pid, g)
+	if m.row.tail && windowErr == nil {
+		// While the load goes on, so that traces are pending. It costs a
+		// collection of garbage, which is not in the window any more.
+		res.Heap, windowErr = liveHeap(ctx, p.pprof)
+		res.Pending = pending(g.sent.Load(), m.warmUp+took)
+	}
 	windowErr = errors.Join(windowErr, profiled())
 	if err := stop(); err != nil {
 		return res, err
@@ -180,6 +195,12 @@ func (m measurement) observe(ctx context.Context, pid int, g *generator) (cpu ti
 	}
 	took, sent = time.Since(begin), g.sent.Load()-sentBefore
 	return after - before, sent, took, nil
+}
+
+// pending returns how many of the items that were sent in a time a tail sampler
+// still holds at its end.
+func pending(sent int64, took time.Duration) float64 {
+	return float64(sent) * min(1, hold.Seconds()/took.Seconds())
 }
 
 // drain waits until the expected entities have arrived or no more come.

@@ -58,6 +58,32 @@ func parseLoss(line string) (name string, value float64, ok bool) {
 	return name, value, true
 }
 
+// heapMark is in front of the live heap in a heap profile as text.
+const heapMark = "# HeapAlloc = "
+
+// liveHeap collects the collector's garbage and returns the bytes that are left.
+func liveHeap(ctx context.Context, port int) (int64, error) {
+	body, err := get(ctx, "http://"+loopback(port)+"/debug/pprof/heap?gc=1&debug=1")
+	if err != nil {
+		return 0, err
+	}
+	defer body.Close()
+	return parseHeap(body)
+}
+
+func parseHeap(page io.Reader) (int64, error) {
+	text, err := io.ReadAll(page)
+	if err != nil {
+		return 0, err
+	}
+	_, after, found := strings.Cut(string(text), heapMark)
+	if !found {
+		return 0, errors.New("the heap profile does not say how much is allocated")
+	}
+	number, _, _ := strings.Cut(after, "\n")
+	return strconv.ParseInt(number, 10, 64)
+}
+
 func get(ctx context.Context, url string) (io.ReadCloser, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

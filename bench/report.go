@@ -34,7 +34,57 @@ func report(rows []row, runs []result) (ok bool, table string) {
 			r.name, r.item, r.rate, ours.cpuText(), peer.cpuText(), ratio, must, aim,
 			ours.lostText(), peer.lostText(), ours.memoryText(), peer.memoryText(), verdict)
 	}
+	ok = reportMemory(&b, rows, runs) && ok
 	return ok, b.String()
+}
+
+// reportMemory adds a table of the memory that a tail sampler needs for what it
+// holds, if there are rows of that. It says whether all are within what they
+// must be.
+func reportMemory(b *strings.Builder, rows []row, runs []result) (ok bool) {
+	ok = true
+	rows = slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return r.mustBytes == 0 })
+	if len(rows) == 0 {
+		return ok
+	}
+	b.WriteString("\n| row | bytes a pending span, ours | peer | ours/peer | must be | aim | verdict |\n|---|---|---|---|---|---|---|\n")
+	for _, r := range rows {
+		ours, peer := perPending(r, runs, "ours"), perPending(r, runs, "peer")
+		verdict, ratio := passed, "–"
+		switch {
+		case ours == 0:
+			verdict = void
+		case ours > r.mustBytes:
+			verdict = failed
+		}
+		if ours > 0 && peer > 0 {
+			ratio = fmt.Sprintf("%.2f", ours/peer)
+		}
+		ok = ok && verdict == passed
+		fmt.Fprintf(b, "| %s | %.0f | %.0f | %s | ≤ %g | ≤ %g | %s |\n", r.name, ours, peer, ratio, r.mustBytes, r.aimBytes, verdict)
+	}
+	return ok
+}
+
+// perPending is the median of what the live heap with the tail sampler has
+// more than without, for each span that it held; 0 if there is none.
+func perPending(r row, runs []result, side string) float64 {
+	var all []float64
+	for _, x := range runs {
+		if x.Row != r.name || x.Side != side || x.Pipeline != toTail || x.Pending == 0 {
+			continue
+		}
+		for _, nop := range runs {
+			if nop.Row == x.Row && nop.Side == side && nop.Round == x.Round && nop.Pipeline == toNop {
+				all = append(all, float64(x.Heap-nop.Heap)/x.Pending)
+			}
+		}
+	}
+	if len(all) == 0 {
+		return 0
+	}
+	slices.Sort(all)
+	return median(all)
 }
 
 // The verdicts on a row.
@@ -65,7 +115,7 @@ func summarize(r row, runs []result, side string) summary {
 	var s summary
 	var cpu []float64
 	for _, x := range runs {
-		if x.Row != r.name || x.Side != side || x.Pipeline != toXRay {
+		if x.Row != r.name || x.Side != side || x.Pipeline != r.target() {
 			continue
 		}
 		s.runs++

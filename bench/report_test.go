@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,6 +37,8 @@ func TestRenderConfig(t *testing.T) {
 		{"peer-segments.yaml", "peer", row{load: midSegments, workers: 8}, toXRay},
 		{"peer-otlp.yaml", "peer", row{load: otlpSpans, workers: 8}, toXRay},
 		{"peer-otlp-nop.yaml", "peer", row{load: otlpSpans, workers: 8}, toNop},
+		{"ours-tail.yaml", "ours", row{load: otlpSpans, tail: true, keep: 0.05}, toTail},
+		{"peer-tail.yaml", "peer", row{load: otlpSpans, tail: true, keep: 0.05}, toTail},
 	} {
 		t.Run(tt.file, func(t *testing.T) {
 			got, err := renderConfig(tt.side, tt.row, tt.pipeline, p, "http://127.0.0.1:20005")
@@ -80,6 +83,39 @@ func TestReport(t *testing.T) {
 	assert.False(t, ok, "a row that was not measured does not pass")
 	ok, _ = report(rows[:1], []result{run("cheap", "ours", 1, toXRay, 1000, 50, 1)})
 	assert.False(t, ok, "a loss fails any row")
+}
+
+func TestReportMemory(t *testing.T) {
+	r := row{name: "tail", item: "span", rate: 1000, must: 2, aim: 1, beyondNop: true, tail: true, mustBytes: 600, aimBytes: 350}
+	run := func(side string, round int, p pipeline, cpu float64, heap int64) result {
+		return result{Row: "tail", Side: side, Round: round, Pipeline: p, Rate: 1000, CPU: cpu, Sent: 2000, PeakMB: 50, IdleMB: 10, Heap: heap, Pending: 5000}
+	}
+	runs := []result{
+		run("ours", 1, toNop, 3, 10e6), run("ours", 1, toTail, 4, 12e6), run("peer", 1, toNop, 3, 10e6), run("peer", 1, toTail, 5, 19e6),
+		run("ours", 2, toNop, 3, 11e6), run("ours", 2, toTail, 4, 13.5e6),
+	}
+	ok, table := report([]row{r}, runs)
+	assert.True(t, ok)
+	golden(t, "report-memory.md", table)
+
+	r.mustBytes = 400
+	ok, _ = report([]row{r}, runs)
+	assert.False(t, ok, "more memory than it must be")
+	ok, _ = report([]row{r}, nil)
+	assert.False(t, ok, "a row that was not measured does not pass")
+}
+
+func TestPending(t *testing.T) {
+	assert.Equal(t, 50_000.0, pending(130_000, 13*time.Second))
+	assert.Equal(t, 40_000.0, pending(40_000, 4*time.Second), "nothing was decided yet")
+}
+
+func TestParseHeap(t *testing.T) {
+	n, err := parseHeap(strings.NewReader("heap profile: 1: 2 [3: 4] @ heap/512\n\n# runtime.MemStats\n# Alloc = 5\n# HeapAlloc = 678\n# HeapSys = 9\n"))
+	require.NoError(t, err)
+	assert.EqualValues(t, 678, n)
+	_, err = parseHeap(strings.NewReader("404"))
+	require.Error(t, err)
 }
 
 func TestCPUTime(t *testing.T) {

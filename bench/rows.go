@@ -21,10 +21,15 @@ type row struct {
 
 	must, aim float64 // CPU time an item, in µs; 0 means that loss is what counts
 
+	tail                bool    // through the tail sampler, instead of to X-Ray
+	keep                float64 // share of the traces that it keeps
+	cores               int     // GOMAXPROCS of the collectors; 0 leaves it as it is
+	mustBytes, aimBytes float64 // of memory a pending span
+
 	beyondNop bool // subtract the same load into the nop exporter
 	oursOnly  bool // the peer is known not to stand this
 	extra     bool // left out by -quick
-	noVerdict bool // an aim only
+	noVerdict bool // an aim only, or a comparison
 }
 
 // A load is what the generator sends.
@@ -37,7 +42,7 @@ const (
 	otlpSpans
 )
 
-// allRows are the first five rows of the budget. Times in µs.
+// allRows are the rows of the budget that are measured so far. Times in µs.
 var allRows = []row{
 	{name: "mid-2000", item: "2.9 KB segment with 5 subsegments", load: midSegments, rate: 2000, workers: 8, must: 80, aim: 41},
 	{name: "mid-4000", item: "2.9 KB segment with 5 subsegments", load: midSegments, rate: 4000, workers: 8, must: 80, aim: 41, extra: true},
@@ -47,7 +52,14 @@ var allRows = []row{
 	{name: "loss-16000", item: "0.7 KB segment, 20 ms endpoint", load: smallSegments, rate: 16000, workers: 8, latency: 20 * time.Millisecond},
 	{name: "loss-30000", item: "0.7 KB segment, 20 ms endpoint, 16 workers", load: smallSegments, rate: 30000, workers: 16, latency: 20 * time.Millisecond, oursOnly: true, noVerdict: true},
 	{name: "otlp-10000", item: "OTLP span, beyond nop", load: otlpSpans, rate: 10000, workers: 8, must: 8, aim: 4, beyondNop: true},
+	{name: "tail-10000", item: "span through tail sampling, 5 % kept, beyond nop, 2 cores", load: otlpSpans, rate: 10000, must: 2.2, aim: 1, beyondNop: true, tail: true, keep: 0.05, cores: 2, mustBytes: 600, aimBytes: 350},
+	{name: "tail-10000-1", item: "the same, 1 core", load: otlpSpans, rate: 10000, must: 2.2, aim: 1, beyondNop: true, tail: true, keep: 0.05, cores: 1, mustBytes: 600, aimBytes: 350, extra: true},
+	{name: "tail-all-10000", item: "the same, all kept, 2 cores", load: otlpSpans, rate: 10000, must: 2.2, aim: 1, beyondNop: true, tail: true, keep: 1, cores: 2, mustBytes: 600, aimBytes: 350, extra: true, noVerdict: true},
 }
+
+// hold is how long a tail sampler holds each trace. All spans of a trace come
+// at once, so both sides hold as many.
+const hold = 5 * time.Second
 
 // A pipeline is what a collector is configured to do with the load.
 type pipeline string
@@ -55,13 +67,22 @@ type pipeline string
 const (
 	toXRay pipeline = "awsxray"
 	toNop  pipeline = "nop"
+	toTail pipeline = "tail"
 )
 
 func (r row) pipelines() []pipeline {
 	if r.beyondNop {
-		return []pipeline{toNop, toXRay}
+		return []pipeline{toNop, r.target()}
 	}
-	return []pipeline{toXRay}
+	return []pipeline{r.target()}
+}
+
+// target is the pipeline that the row is about.
+func (r row) target() pipeline {
+	if r.tail {
+		return toTail
+	}
+	return toXRay
 }
 
 func rowNames(rows []row) []string {

@@ -11,9 +11,11 @@ import (
 	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/collector/receiver"
 	otelconftelemetry "go.opentelemetry.io/collector/service/telemetry/otelconftelemetry"
+	xraymetricsconnector "github.com/tailwater-otel/tailwater/connector/xraymetricsconnector"
 	forwardconnector "go.opentelemetry.io/collector/connector/forwardconnector"
 	awsxrayexporter "github.com/tailwater-otel/tailwater/exporter/awsxrayexporter"
 	awss3exporter "github.com/tailwater-otel/tailwater/exporter/awss3exporter"
+	awsemfexporter "github.com/tailwater-otel/tailwater/exporter/awsemfexporter"
 	otlpexporter "go.opentelemetry.io/collector/exporter/otlpexporter"
 	otlphttpexporter "go.opentelemetry.io/collector/exporter/otlphttpexporter"
 	loadbalancingexporter "github.com/open-telemetry/opentelemetry-collector-contrib/exporter/loadbalancingexporter"
@@ -104,6 +106,7 @@ func components() (otelcol.Factories, error) {
 	factories.Exporters, err = otelcol.MakeFactoryMap[exporter.Factory](
 		awsxrayexporter.NewFactory(),
 		awss3exporter.NewFactory(),
+		awsemfexporter.NewFactory(),
 		otlpexporter.NewFactory(),
 		otlphttpexporter.NewFactory(),
 		loadbalancingexporter.NewFactory(),
@@ -116,6 +119,7 @@ func components() (otelcol.Factories, error) {
 	factories.ExporterModules = makeModulesMap(factories.Exporters, map[component.Type]string{
 		awsxrayexporter.NewFactory().Type(): "github.com/tailwater-otel/tailwater v0.0.0",
 		awss3exporter.NewFactory().Type(): "github.com/tailwater-otel/tailwater v0.0.0",
+		awsemfexporter.NewFactory().Type(): "github.com/tailwater-otel/tailwater v0.0.0",
 		otlpexporter.NewFactory().Type(): "go.opentelemetry.io/collector/exporter/otlpexporter v0.161.0",
 		otlphttpexporter.NewFactory().Type(): "go.opentelemetry.io/collector/exporter/otlphttpexporter v0.161.0",
 		loadbalancingexporter.NewFactory().Type(): "github.com/open-telemetry/opentelemetry-collector-contrib/exporter/loadbalancingexporter v0.161.0",
@@ -148,12 +152,14 @@ func components() (otelcol.Factories, error) {
 	})
 
 	factories.Connectors, err = otelcol.MakeFactoryMap[connector.Factory](
+		xraymetricsconnector.NewFactory(),
 		forwardconnector.NewFactory(),
 	)
 	if err != nil {
 		return otelcol.Factories{}, err
 	}
 	factories.ConnectorModules = makeModulesMap(factories.Connectors, map[component.Type]string{
+		xraymetricsconnector.NewFactory().Type(): "github.com/tailwater-otel/tailwater v0.0.0",
 		forwardconnector.NewFactory().Type(): "go.opentelemetry.io/collector/connector/forwardconnector v0.159.0",
 	})
 

@@ -13,6 +13,7 @@ import (
 	yamlprovider "go.opentelemetry.io/collector/confmap/provider/yamlprovider"
 	httpprovider "go.opentelemetry.io/collector/confmap/provider/httpprovider"
 	httpsprovider "go.opentelemetry.io/collector/confmap/provider/httpsprovider"
+	xraydaemonprovider "github.com/tailwater-otel/tailwater/provider/xraydaemonprovider"
 	"go.opentelemetry.io/collector/otelcol"
 )
 
@@ -34,6 +35,7 @@ func main() {
 					yamlprovider.NewFactory(),
 					httpprovider.NewFactory(),
 					httpsprovider.NewFactory(),
+					xraydaemonprovider.NewFactory(),
 				},
 			},
 		},
@@ -43,6 +45,7 @@ func main() {
 			yamlprovider.NewFactory().Create(confmap.ProviderSettings{}).Scheme(): "go.opentelemetry.io/collector/confmap/provider/yamlprovider v1.67.0",
 			httpprovider.NewFactory().Create(confmap.ProviderSettings{}).Scheme(): "go.opentelemetry.io/collector/confmap/provider/httpprovider v1.67.0",
 			httpsprovider.NewFactory().Create(confmap.ProviderSettings{}).Scheme(): "go.opentelemetry.io/collector/confmap/provider/httpsprovider v1.67.0",
+			xraydaemonprovider.NewFactory().Create(confmap.ProviderSettings{}).Scheme(): "github.com/tailwater-otel/tailwater v0.0.0",
 		},
 		ConverterModules: []string{
 		},

@@ -58,10 +58,15 @@ type udpSender struct {
 }
 
 func newUDPSender(t testing.TB, c *collector) *udpSender {
-	conn, err := net.Dial("udp", c.Addresses.XRay)
+	return &udpSender{t, dial(t, "udp", c.Addresses.XRay)}
+}
+
+// dial connects until the end of the test.
+func dial(t testing.TB, network, address string) net.Conn {
+	conn, err := net.Dial(network, address)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, conn.Close()) })
-	return &udpSender{t, conn}
+	return conn
 }
 
 func (s *udpSender) send(datagram string) {

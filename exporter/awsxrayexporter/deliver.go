@@ -9,12 +9,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.opentelemetry.io/collector/config/configretry"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
 
 	"github.com/tailwater-otel/tailwater/internal/awsclient"
+	"github.com/tailwater-otel/tailwater/internal/delivery"
 	"github.com/tailwater-otel/tailwater/internal/segment"
 )
 
@@ -31,14 +31,6 @@ const (
 	// maxDivisions bounds the extra requests that finding refused documents in
 	// one request may cost. Two bad ones among 50 need about 22.
 	maxDivisions = 40
-	// While the exporter shuts down it waits no longer than this between tries.
-	maxShutdownDelay = 500 * time.Millisecond
-)
-
-var (
-	errShutdown   = errors.New("the exporter shuts down")
-	errNotRetried = errors.New("retry_on_failure is off")
-	errExhausted  = errors.New("retry_on_failure.max_elapsed_time has passed")
 )
 
 // poster sends one signed request.
@@ -53,21 +45,19 @@ type poster interface {
 type sender struct {
 	client     poster
 	timeout    time.Duration
-	retry      configretry.BackOffConfig
+	patience   delivery.Patience
 	answers    bool // the caller learns of a failure and keeps the data
 	persistent bool // the queue keeps the data when the process ends
-	limiter    *limiter
+	limiter    *delivery.Limiter
 	rate       *rate.Limiter // nil: no limit
 	dead       *deadLetters  // nil: refused documents are dropped
-	health     *health
+	health     *delivery.Health
 	count      *counters
 	logger     *zap.Logger
+	each       *zap.Logger // for debug lines, about each request
 
 	// accepts counts the requests that X-Ray accepted.
 	accepts atomic.Uint64
-
-	// stopping ends when shutdown begins, over when its time is up.
-	stopping, over context.Context
 }
 
 // batch is the documents of one request and its history.
@@ -86,7 +76,7 @@ type batch struct {
 func (s *sender) deliver(ctx context.Context, parts []segment.Part) error {
 	todo := cut(parts)
 	divisions := maxDivisions
-	wait := backoff{cfg: s.retry}
+	wait := delivery.Backoff{Config: s.patience.Retry}
 	started := time.Now()
 	for len(todo) > 0 {
 		b := todo[len(todo)-1]
@@ -98,7 +88,7 @@ func (s *sender) deliver(ctx context.Context, parts []segment.Part) error {
 			again, hopeless := s.settle(b, list)
 			s.refuse(ctx, reasonUnprocessed, hopeless)
 			if len(again.parts) == 0 {
-				wait.reset()
+				wait.Reset()
 				continue
 			}
 			todo = slices.Insert(todo, 0, again)
@@ -131,7 +121,7 @@ func (s *sender) deliver(ctx context.Context, parts []segment.Part) error {
 				todo = slices.Insert(todo, 0, b) // the others first
 			}
 		}
-		if err := s.pause(ctx, wait.next(failure.RetryAfter), started); err != nil {
+		if err := s.patience.Pause(ctx, wait.Next(failure.RetryAfter), started); err != nil {
 			return s.giveUp(ctx, todo, failure, err)
 		}
 		if next := todo[len(todo)-1]; next.tries+next.replies > 0 {
@@ -170,7 +160,7 @@ func divisible(f awsclient.Failure) bool {
 func (s *sender) attempt(ctx context.Context, parts []segment.Part) (list []unprocessed, f awsclient.Failure) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stop := context.AfterFunc(s.over, cancel)
+	stop := context.AfterFunc(s.patience.Over, cancel)
 	defer stop()
 
 	if s.rate != nil {
@@ -178,24 +168,42 @@ func (s *sender) attempt(ctx context.Context, parts []segment.Part) (list []unpr
 			return nil, awsclient.Classify(nil, err)
 		}
 	}
-	era, err := s.limiter.acquire(ctx)
+	era, err := s.limiter.Acquire(ctx)
 	if err != nil {
 		return nil, awsclient.Classify(nil, err)
 	}
+	started := time.Now()
 	list, f = s.post(ctx, parts)
+	s.trace(len(parts), len(list), f, time.Since(started))
 	switch {
 	case f.Kind == awsclient.Throttle, anyThrottled(list):
-		s.limiter.release(era, throttled)
+		s.limiter.Release(era, delivery.Throttled)
 	case f.Kind == awsclient.None:
-		s.limiter.release(era, accepted)
+		s.limiter.Release(era, delivery.Accepted)
 	default:
-		s.limiter.release(era, neutral)
+		s.limiter.Release(era, delivery.Neutral)
 	}
 	if f.Code != awsclient.CodeCanceled {
 		s.count.request(ctx, f)
-		s.health.report(f)
+		// A divisible failure is about some documents, not about X-Ray.
+		if f.Kind != awsclient.Permanent || !divisible(f) {
+			s.health.Report(f)
+		}
 	}
 	return list, f
+}
+
+// trace writes a debug line about a request.
+func (s *sender) trace(documents, unprocessed int, f awsclient.Failure, took time.Duration) {
+	line := s.each.Check(zap.DebugLevel, "Request to X-Ray")
+	if line == nil {
+		return
+	}
+	fields := []zap.Field{zap.Int("documents", documents), zap.Int("unprocessed", unprocessed), zap.Duration("took", took)}
+	if f.Kind != awsclient.None {
+		fields = append(fields, zap.Error(f))
+	}
+	line.Write(fields...)
 }
 
 func (s *sender) post(ctx context.Context, parts []segment.Part) ([]unprocessed, awsclient.Failure) {
@@ -234,6 +242,9 @@ func (s *sender) settle(b batch, list []unprocessed) (again batch, hopeless []re
 	counted := false
 	for _, r := range refused {
 		s.count.unprocessed(r.code)
+		if line := s.each.Check(zap.DebugLevel, "Document is unprocessed"); line != nil {
+			line.Write(r.fields()...)
+		}
 		more, throttle := maySucceed(r.code)
 		if !throttle && !counted {
 			counted = true
@@ -262,55 +273,14 @@ func (s *sender) refuse(ctx context.Context, reason string, list []refusal) {
 		return
 	}
 	s.count.dropped(ctx, reason, len(list))
-	trace, id := "unknown", "unknown"
-	if p := list[0].part; p != nil {
-		trace, id = p.TraceID.String(), p.ID.String()
-	}
 	what := "X-Ray does not take documents; this is one example of this minute"
 	if reason != reasonUnprocessed && reason != reasonRefused {
 		what = "Gave up documents; this is one example of this minute"
 	}
-	s.logger.Warn(what, zap.String("reason", reason), zap.String("code", list[0].code), zap.String("message", list[0].message),
-		zap.String("trace_id", trace), zap.String("id", id), zap.Bool("dead_letter", s.dead != nil))
+	s.logger.Warn(what, append(list[0].fields(), zap.String("reason", reason), zap.Bool("dead_letter", s.dead != nil))...)
 	if s.dead != nil {
 		s.dead.write(ctx, list)
 	}
-}
-
-// pause waits before the next try. An error says why there is none.
-func (s *sender) pause(ctx context.Context, delay time.Duration, started time.Time) error {
-	if !s.retry.Enabled {
-		return errNotRetried
-	}
-	if most := s.retry.MaxElapsedTime; most > 0 && time.Since(started)+delay > most {
-		return errExhausted
-	}
-	// Somebody else keeps the documents: there is nothing to wait for.
-	kept := s.persistent || s.answers
-	stopping := s.stopping.Done()
-	if s.stopping.Err() != nil {
-		if kept {
-			return errShutdown
-		}
-		stopping = nil
-		delay = min(delay, maxShutdownDelay)
-	}
-	timer := time.NewTimer(delay)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-stopping:
-		if kept {
-			return errShutdown
-		}
-	case <-s.over.Done():
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	if s.over.Err() != nil {
-		return errShutdown
-	}
-	return nil
 }
 
 // giveUp ends a delivery with documents left.
@@ -319,15 +289,15 @@ func (s *sender) giveUp(ctx context.Context, todo []batch, f awsclient.Failure, 
 	if s.answers {
 		return err
 	}
-	if s.persistent && errors.Is(why, errShutdown) {
+	if s.persistent && errors.Is(why, delivery.ErrShutdown) {
 		s.logger.Info("Documents stay in the storage until the next start", zap.Error(f))
 		return err
 	}
 	reason := reasonShutdown
 	switch {
-	case errors.Is(why, errNotRetried):
+	case errors.Is(why, delivery.ErrNotRetried):
 		reason = reasonNotRetried
-	case errors.Is(why, errExhausted):
+	case errors.Is(why, delivery.ErrExhausted):
 		reason = reasonExhausted
 	}
 	for _, b := range todo {

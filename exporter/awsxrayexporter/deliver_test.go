@@ -16,6 +16,8 @@ import (
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/tailwater-otel/tailwater/internal/segment"
 )
@@ -141,13 +143,13 @@ func TestRequestsInFlightFollowThrottling(t *testing.T) {
 		})
 		require.NoError(t, f.accept(t.Context(), documents(5000, 50*50)))
 		time.Sleep(20 * time.Second)
-		assert.Equal(t, 1, f.sender.limiter.now())
+		assert.Equal(t, 1, f.sender.limiter.Now())
 
 		f.xray.set(slow)
 		time.Sleep(time.Minute)
 		require.NoError(t, f.accept(t.Context(), documents(10000, 50*50)))
 		time.Sleep(time.Minute)
-		assert.Equal(t, 8, f.sender.limiter.now())
+		assert.Equal(t, 8, f.sender.limiter.Now())
 		require.NoError(t, f.Shutdown(context.Background()))
 		assert.EqualValues(t, 3*50*50, f.sum(t, "documents_sent"))
 		assert.Positive(t, f.sum(t, "requests", "outcome", "throttled"))
@@ -507,7 +509,39 @@ func TestLogIsQuiet(t *testing.T) {
 		}
 		time.Sleep(30 * time.Second)
 		require.NoError(t, f.Shutdown(context.Background()))
-		assert.Less(t, f.log.Len(), 10, fmt.Sprint(f.log.All()))
+		loud := f.log.Filter(func(e observer.LoggedEntry) bool { return e.Level > zap.DebugLevel })
+		assert.Less(t, loud.Len(), 10, fmt.Sprint(loud.All()))
 		assert.Zero(t, f.log.FilterMessageSnippet("Exporting failed").Len())
+	})
+}
+
+// At the level debug there is a line about each request, each document that
+// X-Ray refused and each loss; cmd/xray makes the daemon's lines of them.
+func TestDebugLines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, nil).start(t)
+		f.xray.set(func(_ context.Context, n int, c call) ([]unprocessed, error) {
+			switch n {
+			case 0:
+				return nil, httpError{503, "Busy"}
+			case 1:
+				return []unprocessed{{ID: c.ids[0], Code: "InvalidSegment", Message: "no"}, {Code: "InvalidSegment"}}, nil
+			}
+			return nil, nil
+		})
+		require.NoError(t, f.accept(t.Context(), documents(0, 10)))
+		time.Sleep(time.Minute)
+		require.NoError(t, f.Shutdown(context.Background()))
+		requests := f.log.FilterMessage("Request to X-Ray").All()
+		require.Len(t, requests, 2)
+		assert.Equal(t, map[string]any{"documents": int64(10), "unprocessed": int64(0), "took": time.Duration(0),
+			"error": "HTTP 503 Busy: as told"}, requests[0].ContextMap())
+		assert.Equal(t, map[string]any{"documents": int64(10), "unprocessed": int64(2), "took": time.Duration(0)}, requests[1].ContextMap())
+		refused := f.log.FilterMessage("Document is unprocessed").All()
+		require.Len(t, refused, 2)
+		first := documents(0, 1)[0]
+		assert.Equal(t, map[string]any{"code": "InvalidSegment", "message": "no", "id": first.ID.String(),
+			"trace_id": first.TraceID.String()}, refused[0].ContextMap())
+		assert.Equal(t, "unknown", refused[1].ContextMap()["trace_id"])
 	})
 }

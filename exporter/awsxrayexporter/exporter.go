@@ -18,11 +18,11 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 	"golang.org/x/time/rate"
 
 	"github.com/tailwater-otel/tailwater/exporter/awsxrayexporter/internal/metadata"
 	"github.com/tailwater-otel/tailwater/internal/awsclient"
+	"github.com/tailwater-otel/tailwater/internal/delivery"
 	"github.com/tailwater-otel/tailwater/internal/segment"
 	"github.com/tailwater-otel/tailwater/internal/segmentspan"
 )
@@ -40,10 +40,10 @@ type tracesExporter struct {
 	queue   exporter.Traces // exporterhelper's: queue, batcher and workers
 	sender  *sender
 	count   *counters
-	health  *health
+	health  *delivery.Health
 	builder *metadata.TelemetryBuilder
 
-	stop, end context.CancelFunc // of sender.stopping and sender.over
+	stop, end context.CancelFunc // of the sender's Stopping and Over
 	connect   connector
 	client    service // nil until Start
 
@@ -57,6 +57,7 @@ type service interface {
 	poster
 	Instance(ctx context.Context) (hostname, id string)
 	Describe() string
+	Region() string
 	Close()
 }
 
@@ -85,18 +86,19 @@ func newTracesExporter(set exporter.Settings, cfg *Config, connect connector) (*
 	if err != nil {
 		return nil, err
 	}
-	rare := rareLogger(set.Logger)
+	rare := delivery.RareLogger(set.Logger)
 	count := newCounters(builder)
-	health := &health{logger: rare}
+	health := &delivery.Health{Service: "X-Ray", Items: "documents", Logger: rare}
 	s := &sender{
 		timeout:    cfg.Timeout,
-		retry:      cfg.RetryOnFailure,
+		patience:   delivery.Patience{Retry: cfg.RetryOnFailure, Kept: cfg.persistent() || cfg.answers()},
 		answers:    cfg.answers(),
 		persistent: cfg.persistent(),
-		limiter:    newLimiter(cfg.workers()),
+		limiter:    delivery.NewLimiter(cfg.workers()),
 		health:     health,
 		count:      count,
 		logger:     rare,
+		each:       set.Logger,
 	}
 	if n := cfg.MaxSegmentsPerSecond; n > 0 {
 		s.rate = rate.NewLimiter(rate.Limit(n), max(n, maxDocuments))
@@ -117,16 +119,14 @@ func newTracesExporter(set exporter.Settings, cfg *Config, connect connector) (*
 		builder: builder,
 		connect: connect,
 	}
-	s.stopping, e.stop = context.WithCancel(context.Background())
-	s.over, e.end = context.WithCancel(context.Background())
+	s.patience.Stopping, e.stop = context.WithCancel(context.Background())
+	s.patience.Over, e.end = context.WithCancel(context.Background())
 
 	quiet := set
 	if !s.answers {
 		// The sender says what happened to documents. exporterhelper would call
 		// those dropped that a shutdown leaves in the storage.
-		quiet.Logger = quiet.Logger.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
-			return without{core, "Exporting failed."}
-		}))
+		quiet.Logger = delivery.Without(quiet.Logger, "Exporting failed.")
 	}
 	e.queue, err = xexporterhelper.NewTracesRequest(context.Background(), quiet, fromContext, e.send, e.queueOptions()...)
 	if err != nil {
@@ -167,13 +167,13 @@ func (e *tracesExporter) Start(ctx context.Context, host component.Host) error {
 	for _, w := range e.cfg.warnings {
 		e.logger.Warn(w)
 	}
-	e.health.start(host)
+	e.health.Start(host)
 	client, err := e.connect(ctx, e.cfg, e.set.BuildInfo)
 	if err != nil {
 		return err
 	}
 	e.client, e.sender.client = client, client
-	e.logger.Info("Sending documents to X-Ray", zap.String("target", client.Describe()))
+	e.logger.Info("Sending documents to X-Ray", zap.String("target", client.Describe()), zap.String("region", client.Region()))
 	if e.cfg.DeadLetterDirectory != "" {
 		e.sender.dead, err = openDeadLetters(e.cfg.DeadLetterDirectory, e.set.ID.String(), e.cfg.DeadLetterMaxBytes, e.count, e.sender.logger)
 		if err != nil {
@@ -181,7 +181,7 @@ func (e *tracesExporter) Start(ctx context.Context, host component.Host) error {
 		}
 	}
 	if err := e.builder.RegisterExporterAwsxrayRequestsLimitCallback(func(_ context.Context, o metric.Int64Observer) error {
-		o.Observe(int64(e.sender.limiter.now()))
+		o.Observe(int64(e.sender.limiter.Now()))
 		return nil
 	}); err != nil {
 		return err
@@ -276,7 +276,8 @@ func (e *tracesExporter) accept(ctx context.Context, parts []segment.Part) error
 				reason = reasonQueueFull
 			}
 			e.count.dropped(ctx, reason, n)
-			e.health.full(err)
+			e.logger.Debug("No room for documents in the queue", zap.Int("documents", n), zap.String("reason", reason))
+			e.health.Full(err)
 		}
 		parts = parts[n:]
 	}

@@ -141,6 +141,7 @@ func (f *fakeXRay) Post(ctx context.Context, path string, body []byte) (*awsclie
 
 func (f *fakeXRay) Instance(context.Context) (string, string) { return "host-1", "i-1" }
 func (f *fakeXRay) Describe() string                          { return "a fake" }
+func (f *fakeXRay) Region() string                            { return "eu-west-1" }
 func (f *fakeXRay) Close()                                    {}
 
 func (f *fakeXRay) set(a answer) {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"strings"
 
+	"go.uber.org/zap"
+
 	"github.com/tailwater-otel/tailwater/internal/segment"
 )
 
@@ -46,6 +48,15 @@ func parseReply(body []byte) ([]unprocessed, error) {
 type refusal struct {
 	part          *segment.Part
 	code, message string
+}
+
+// fields tell of a refusal in a log line.
+func (r refusal) fields() []zap.Field {
+	trace, id := "unknown", "unknown"
+	if r.part != nil {
+		trace, id = r.part.TraceID.String(), r.part.ID.String()
+	}
+	return []zap.Field{zap.String("code", r.code), zap.String("message", r.message), zap.String("trace_id", trace), zap.String("id", id)}
 }
 
 // match finds the documents that a reply names. Each document is named at most

@@ -29,7 +29,7 @@ import (
 )
 
 const (
-	patience = 30 * time.Second
+	patience = 60 * time.Second
 	soon     = 5 * time.Millisecond
 )
 

@@ -32,7 +32,7 @@ const (
 	maxHeader     = 64 << 10
 )
 
-// localXRay is the extension: a store and a server over it.
+// localXRay is the extension: stores and a server over them.
 type localXRay struct {
 	cfg      *Config
 	settings component.TelemetrySettings
@@ -62,7 +62,10 @@ func (x *localXRay) Start(ctx context.Context, host component.Host) error {
 				metric.WithAttributes(attribute.String("reason", string(reason))))
 		},
 	}
+	observer := &observer{telemetry: telemetry}
+	cw := newCloudWatch(x.cfg.Store, observer)
 	err = errors.Join(
+		cw.register(telemetry),
 		telemetry.RegisterExtensionXrayLocalStoreSizeCallback(func(_ context.Context, o metric.Int64Observer) error {
 			bytes, _ := st.Size(time.Now())
 			o.Observe(bytes)
@@ -83,16 +86,19 @@ func (x *localXRay) Start(ctx context.Context, host component.Host) error {
 		telemetry.Shutdown()
 		return fmt.Errorf("serve the X-Ray API on %s: %w", x.cfg.Endpoint, err)
 	}
-	observer := &observer{telemetry: telemetry}
 	xray := api.New(st, observer, time.Now)
+	if err := xray.SetDefaultRule(x.cfg.DefaultRule.apply); err != nil {
+		telemetry.Shutdown()
+		return errors.Join(fmt.Errorf("default_rule: %w", err), listener.Close())
+	}
 	if x.folder, err = x.restore(st, xray.Sampling(), telemetry); err != nil {
 		telemetry.Shutdown()
 		return errors.Join(err, listener.Close())
 	}
-	pages := page.New(st, time.Now)
+	pages := page.New(st, cw.logs, cw.metrics, time.Now)
 	x.telemetry, x.listener = telemetry, listener
 	x.server = &http.Server{
-		Handler:           newRouter(xray, pages, observer, isLoopback(listener.Addr())),
+		Handler:           newRouter(xray, cw, pages, observer, isLoopback(listener.Addr())),
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,

@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/collector/extension"
 
 	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/metadata"
+	"github.com/tailwater-otel/tailwater/internal/samplingrule"
 )
 
 // NewFactory returns the factory of the xray_local extension.
@@ -16,12 +17,16 @@ func NewFactory() extension.Factory {
 }
 
 func createDefaultConfig() component.Config {
+	rule := samplingrule.Default()
 	return &Config{
 		Endpoint: "127.0.0.1:2080",
 		Store: StoreConfig{
-			MaxBytes:  128 << 20,
-			Retention: 24 * time.Hour,
+			MaxBytes:       128 << 20,
+			LogMaxBytes:    64 << 20,
+			MetricMaxBytes: 64 << 20,
+			Retention:      24 * time.Hour,
 		},
+		DefaultRule: RuleConfig{ReservoirSize: rule.ReservoirSize, FixedRate: rule.FixedRate},
 	}
 }
 

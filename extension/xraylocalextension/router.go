@@ -8,18 +8,20 @@ import (
 	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/api"
 )
 
-// router sends requests to the API or the pages, once it is sure that no
-// foreign web page is behind them.
+// router sends requests to the APIs or the pages, once it is sure that no
+// foreign web page is behind them. CloudWatch's requests name their service;
+// what names none is for X-Ray.
 type router struct {
 	api      *api.Handler
+	cw       *cloudWatch
 	pages    http.Handler
 	observer *observer
 	loopback bool
 	origin   *http.CrossOriginProtection
 }
 
-func newRouter(xray *api.Handler, pages http.Handler, o *observer, loopback bool) *router {
-	return &router{api: xray, pages: pages, observer: o, loopback: loopback, origin: http.NewCrossOriginProtection()}
+func newRouter(xray *api.Handler, cw *cloudWatch, pages http.Handler, o *observer, loopback bool) *router {
+	return &router{api: xray, cw: cw, pages: pages, observer: o, loopback: loopback, origin: http.NewCrossOriginProtection()}
 }
 
 func (h *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -32,6 +34,9 @@ func (h *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := h.origin.Check(r); err != nil {
 		h.api.Refuse(w, http.StatusForbidden, "AccessDeniedException", "requests from other sites are refused")
+		return
+	}
+	if h.cw.serve(w, r) {
 		return
 	}
 	if h.api.Handles(r.URL.Path) || r.Method != http.MethodGet && r.Method != http.MethodHead {

@@ -108,3 +108,15 @@ func TestSDKSamplingTargets(t *testing.T) {
 	require.True(t, strings.HasPrefix(aws.ToString(out.UnprocessedStatistics[0].ErrorCode), "4"))
 	require.Empty(t, out.UnprocessedBoostStatistics)
 }
+
+// The Default rule begins as the configuration says.
+func TestDefaultRule(t *testing.T) {
+	c := client(t, start(t, nop(), func(cfg *Config) { cfg.DefaultRule = RuleConfig{ReservoirSize: 3, FixedRate: 0.25} }))
+	got, err := c.GetSamplingRules(t.Context(), &xray.GetSamplingRulesInput{})
+	require.NoError(t, err)
+	require.Len(t, got.SamplingRuleRecords, 1)
+	rule := got.SamplingRuleRecords[0].SamplingRule
+	require.Equal(t, "Default", aws.ToString(rule.RuleName))
+	require.EqualValues(t, 3, rule.ReservoirSize)
+	require.Equal(t, 0.25, rule.FixedRate)
+}

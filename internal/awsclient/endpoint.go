@@ -17,13 +17,20 @@ func customEndpoint(service, option string) (*url.URL, error) {
 	if os.Getenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") == "true" {
 		return nil, nil
 	}
-	for _, key := range []string{"AWS_ENDPOINT_URL_" + strings.ToUpper(service), "AWS_ENDPOINT_URL"} {
+	id := strings.ToUpper(service)
+	if other, ok := serviceIDs[service]; ok {
+		id = other
+	}
+	for _, key := range []string{"AWS_ENDPOINT_URL_" + id, "AWS_ENDPOINT_URL"} {
 		if value := os.Getenv(key); value != "" {
 			return parseEndpoint(key, value)
 		}
 	}
 	return nil, nil
 }
+
+// serviceIDs are the SDK's ids of services whose host name is another.
+var serviceIDs = map[string]string{"logs": "CLOUDWATCH_LOGS"}
 
 func parseEndpoint(key, value string) (*url.URL, error) {
 	text := value

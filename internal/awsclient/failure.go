@@ -78,7 +78,7 @@ func Classify(r *Response, err error) Failure {
 	switch {
 	case r.Status == http.StatusTooManyRequests, throttleCodes[f.Code]:
 		f.Kind = Throttle
-	case r.Status == http.StatusRequestTimeout, r.Status == http.StatusTooEarly, r.Status >= 500:
+	case r.Status == http.StatusRequestTimeout, r.Status == http.StatusTooEarly, r.Status >= 500, retryableCodes[f.Code]:
 		f.Kind = Retryable
 	case isClockError(f.Code, f.Message):
 		f.Kind = Denied
@@ -97,7 +97,11 @@ func Classify(r *Response, err error) Failure {
 // Codes that count whatever the status: services send throttling as 400 too.
 var throttleCodes = set("Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled",
 	"RequestThrottledException", "TooManyRequestsException", "RequestLimitExceeded", "BandwidthLimitExceeded",
-	"LimitExceededException", "ProvisionedThroughputExceededException", "PriorRequestNotComplete", "SlowDown")
+	"LimitExceededException", "LimitExceeded", "TooManyRequests", "ProvisionedThroughputExceededException", "PriorRequestNotComplete", "SlowDown")
+
+// Codes of a moment's trouble that services of awsJson1.1 send as 400.
+var retryableCodes = set("OperationAbortedException", "RequestTimeout", "RequestTimeoutException",
+	"ServiceUnavailable", "ServiceUnavailableException", "InternalServerException")
 
 var deniedCodes = set("AccessDenied", "AccessDeniedException", "UnrecognizedClientException", "InvalidClientTokenId",
 	"MissingAuthenticationToken", "MissingAuthenticationTokenException", "IncompleteSignature", "IncompleteSignatureException",

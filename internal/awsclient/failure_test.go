@@ -25,6 +25,8 @@ func TestClassify(t *testing.T) {
 		{"429", 429, "ThrottledException", `{"Message":"Rate exceeded"}`, Failure{Throttle, 429, "ThrottledException", "Rate exceeded", 0}},
 		{"429 without anything", 429, "", ``, Failure{Throttle, 429, "HTTP429", "Too Many Requests", 0}},
 		{"throttled with 400", 400, "", `{"__type":"com.amazon.coral.availability#ThrottlingException","message":"slow"}`, Failure{Throttle, 400, "ThrottlingException", "slow", 0}},
+		{"aborted with 400", 400, "", `{"__type":"OperationAbortedException","message":"again"}`, Failure{Retryable, 400, "OperationAbortedException", "again", 0}},
+		{"unavailable with 400", 400, "", `{"__type":"ServiceUnavailableException"}`, Failure{Retryable, 400, "ServiceUnavailableException", `{"__type":"ServiceUnavailableException"}`, 0}},
 		{"408", 408, "", ``, Failure{Retryable, 408, "HTTP408", "Request Timeout", 0}},
 		{"500", 500, "InternalServerException", `{"message":"x"}`, Failure{Retryable, 500, "InternalServerException", "x", 0}},
 		{"503 page", 503, "", "<html>\n\x01down</html>", Failure{Retryable, 503, "HTTP503", "<html>  down</html>", 0}},

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -42,15 +43,36 @@ var errReplyTooLarge = errors.New("reply is too large")
 // A refusal because of this machine's clock or of credentials that have just
 // expired is mended and the request sent once more.
 func (c *Client) Post(ctx context.Context, path string, body []byte) (*Response, error) {
+	return c.send(ctx, message{path: path, contentType: "application/json", body: body})
+}
+
+// Call sends an operation of a service that speaks awsJson1.1, such as
+// "Logs_20140328.PutLogEvents". header has further headers; they are signed as
+// well. For the rest see Post.
+func (c *Client) Call(ctx context.Context, operation string, header http.Header, body []byte) (*Response, error) {
+	return c.send(ctx, message{path: "/", operation: operation, contentType: "application/x-amz-json-1.1", header: header, body: body})
+}
+
+// message is a request that can be sent again.
+type message struct {
+	path        string
+	operation   string // of awsJson1.1, else empty
+	contentType string
+	header      http.Header
+	body        []byte
+	hash        string
+}
+
+func (c *Client) send(ctx context.Context, m message) (*Response, error) {
 	if c.timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.timeout)
 		defer cancel()
 	}
-	hash := sha256Hex(body)
-	response, err := c.post(ctx, path, body, hash)
+	m.hash = sha256Hex(m.body)
+	response, err := c.post(ctx, &m)
 	if err == nil && c.mend(response) {
-		response, err = c.post(ctx, path, body, hash)
+		response, err = c.post(ctx, &m)
 	}
 	return response, err
 }
@@ -60,7 +82,7 @@ func sha256Hex(body []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func (c *Client) post(ctx context.Context, path string, body []byte, hash string) (*Response, error) {
+func (c *Client) post(ctx context.Context, m *message) (*Response, error) {
 	credentials, err := c.credentials.Retrieve(ctx)
 	if err != nil {
 		if c.roleARN != "" {
@@ -70,14 +92,20 @@ func (c *Client) post(ctx context.Context, path string, body []byte, hash string
 	}
 	var readers sync.WaitGroup // of body
 	target := *c.base
-	target.Path += path
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), newPayload(body, &readers))
+	target.Path += m.path
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), newPayload(m.body, &readers))
 	if err != nil {
 		return nil, err
 	}
-	request.ContentLength = int64(len(body))
-	request.GetBody = func() (io.ReadCloser, error) { return newPayload(body, &readers), nil }
-	request.Header.Set("Content-Type", "application/json")
+	request.ContentLength = int64(len(m.body))
+	request.GetBody = func() (io.ReadCloser, error) { return newPayload(m.body, &readers), nil }
+	for name, values := range m.header {
+		request.Header[name] = values
+	}
+	request.Header.Set("Content-Type", m.contentType)
+	if m.operation != "" {
+		request.Header.Set("X-Amz-Target", m.operation)
+	}
 	if c.userAgent != "" {
 		request.Header.Set("User-Agent", c.userAgent)
 	}
@@ -86,7 +114,7 @@ func (c *Client) post(ctx context.Context, path string, body []byte, hash string
 		// The time of sending by the sender's clock, as the daemon reports it.
 		request.Header.Set("X-Amzn-Xray-Timestamp", strconv.FormatFloat(float64(now.UnixNano())/1e9, 'f', 9, 64))
 	}
-	if err := c.signer.SignHTTP(ctx, credentials, request, hash, c.service, c.region, now.UTC()); err != nil {
+	if err := c.signer.SignHTTP(ctx, credentials, request, m.hash, c.service, c.region, now.UTC()); err != nil {
 		return nil, fmt.Errorf("sign request: %w", err)
 	}
 
@@ -105,7 +133,7 @@ func (c *Client) post(ctx context.Context, path string, body []byte, hash string
 		Status:   reply.StatusCode,
 		Header:   reply.Header,
 		Body:     text,
-		action:   c.action(path),
+		action:   c.action(m),
 		identity: c.identity(credentials),
 	}, nil
 }
@@ -185,12 +213,15 @@ var actions = map[string]string{
 	"/v1/traces":        "PutSpans",
 }
 
-func (c *Client) action(path string) string {
-	if name, ok := actions[path]; ok {
+func (c *Client) action(m *message) string {
+	if _, name, ok := strings.Cut(m.operation, "."); ok {
 		return c.service + ":" + name
 	}
-	if len(path) > 1 {
-		return c.service + ":" + path[1:]
+	if name, ok := actions[m.path]; ok {
+		return c.service + ":" + name
+	}
+	if len(m.path) > 1 {
+		return c.service + ":" + m.path[1:]
 	}
 	return c.service + ":*"
 }

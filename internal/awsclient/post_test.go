@@ -58,7 +58,9 @@ func (s *service) seen() []call {
 }
 
 func newClient(t *testing.T, o Options) *Client {
-	o.Service = "xray"
+	if o.Service == "" {
+		o.Service = "xray"
+	}
 	c, err := New(t.Context(), o)
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
@@ -89,6 +91,28 @@ func TestPostSigns(t *testing.T) {
 	assert.Equal(t, "token", got.header.Get("X-Amz-Security-Token"))
 	assert.Regexp(t, `^\d{10}\.\d{9}$`, got.header.Get("X-Amzn-Xray-Timestamp"))
 	assertSigned(t, got, aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret", SessionToken: "token"}, "eu-west-1")
+}
+
+func TestCallNamesTheOperation(t *testing.T) {
+	isolate(t)
+	withKeys(t)
+	s := newService(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
+	t.Setenv("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", s.URL)
+	c := newClient(t, Options{Service: "logs", Region: "eu-west-1"})
+
+	header := http.Header{"Content-Encoding": {"gzip"}}
+	response, err := c.Call(t.Context(), "Logs_20140328.PutLogEvents", header, []byte("zipped"))
+	require.NoError(t, err)
+	assert.Contains(t, Classify(response, err).Message, "logs:PutLogEvents")
+
+	got := s.seen()[0]
+	assert.Equal(t, "/", got.path)
+	assert.Equal(t, "zipped", got.body)
+	assert.Equal(t, "Logs_20140328.PutLogEvents", got.header.Get("X-Amz-Target"))
+	assert.Equal(t, "application/x-amz-json-1.1", got.header.Get("Content-Type"))
+	assert.Equal(t, "gzip", got.header.Get("Content-Encoding"))
+	assert.Regexp(t, `/eu-west-1/logs/aws4_request, SignedHeaders=content-encoding;content-length;content-type;host;x-amz-date;x-amz-target`,
+		got.header.Get("Authorization"))
 }
 
 // assertSigned signs what arrived again, as the service does.

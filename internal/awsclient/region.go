@@ -2,6 +2,7 @@ package awsclient
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -12,6 +13,9 @@ import (
 // validRegion keeps what comes from files and metadata services out of host
 // names unless it looks like a region.
 var validRegion = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+
+// ErrNoRegion says that nothing names a region.
+var ErrNoRegion = errors.New("no AWS region found")
 
 // resolveRegion returns the region and where it was found. The first source
 // that names one wins.
@@ -56,5 +60,5 @@ func resolveRegion(ctx context.Context, o Options, shared string, endpoint *url.
 		// Something on this machine needs no region, but a signature names one.
 		return "us-east-1", "nowhere, since the endpoint is on this machine", nil
 	}
-	return "", "", fmt.Errorf("no AWS region found; set the option region or AWS_REGION; tried: %s", strings.Join(tried, ", "))
+	return "", "", fmt.Errorf("%w; set the option region or AWS_REGION; tried: %s", ErrNoRegion, strings.Join(tried, ", "))
 }

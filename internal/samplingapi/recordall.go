@@ -19,7 +19,8 @@ const recordQuotaTTL = 24 * time.Hour
 // Without a cap each rule has a rate of 1 and no reservoir. With one each rule
 // has a rate of 0, and each client gets its share of the cap as the quota of a
 // reservoir; until it has reported for the first time it may only borrow, one
-// request a second for each rule.
+// request a second for each rule. A client that does not use its quota gets a
+// rate that makes as much.
 type recordAll struct {
 	maxPerSecond int
 
@@ -86,7 +87,7 @@ func (a *recordAll) targets(r *report, current *rules, now time.Time) reply {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	sums := map[shareKey]int64{}
+	sums, borrows := map[shareKey]int64{}, map[shareKey]int64{}
 	var order []shareKey
 	for i := range r.SamplingStatisticsDocuments {
 		d := &r.SamplingStatisticsDocuments[i]
@@ -99,8 +100,10 @@ func (a *recordAll) targets(r *report, current *rules, now time.Time) reply {
 			order = append(order, key)
 		}
 		sums[key] += int64(d.RequestCount)
+		borrows[key] += int64(d.BorrowCount)
 	}
 	for _, key := range order {
+		a.shares.borrowed(key.String(), borrows[key])
 		a.shares.report(key.String(), sums[key], now, reportEvery)
 	}
 	interval := reportEvery.Seconds()
@@ -110,6 +113,7 @@ func (a *recordAll) targets(r *report, current *rules, now time.Time) reply {
 		if a.maxPerSecond > 0 {
 			quota := float64(a.shares.of(key.String(), int64(a.maxPerSecond), now, reportEvery))
 			t.ReservoirQuota, t.ReservoirQuotaTTL = &quota, ttl
+			t.FixedRate = a.shares.rate(key.String())
 		}
 		out.SamplingTargetDocuments = append(out.SamplingTargetDocuments, t)
 	}

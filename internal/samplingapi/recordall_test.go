@@ -87,6 +87,28 @@ func TestRecordAllWithCap(t *testing.T) {
 	})
 }
 
+// TestRecordAllWithCapForABorrower: a client that borrows though it has a quota
+// gets a rate instead, and whoever uses its quota does not.
+func TestRecordAllWithCapForABorrower(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, &RecordAll{MaxPerSecond: 100})
+		rates := func(borrowed int64) (borrower, user float64) {
+			time.Sleep(10 * time.Second)
+			got := b.report(doc("Default", anID, 1000, 0, borrowed))
+			return got.SamplingTargetDocuments[0].FixedRate, b.report(doc("Default", anotherID, 1000, 500, 1)).SamplingTargetDocuments[0].FixedRate
+		}
+		first, _ := rates(10)
+		assert.Zero(t, first, "there was no quota before the first report")
+		for range 5 {
+			borrower, user := rates(10)
+			assert.InDelta(t, 49.0/100, borrower, 0.001, "its share is 50, of which it borrows 1")
+			assert.Zero(t, user)
+		}
+		again, _ := rates(0)
+		assert.InDelta(t, 49.0/100, again, 0.001, "nothing to borrow in a quiet time does not change it")
+	})
+}
+
 // TestRecordAllFollowsRules: clients hear of changed rules though their
 // statistics go nowhere.
 func TestRecordAllFollowsRules(t *testing.T) {

@@ -30,6 +30,8 @@ type client struct {
 	rate  float64 // requests a second, of late
 	seen  time.Time
 	share int64
+	// borrower says that it does not use quotas.
+	borrower bool
 }
 
 // report notes a client's requests since its last report.
@@ -49,6 +51,29 @@ func (s *shares) report(id string, requests int64, now time.Time, every time.Dur
 	// A burst counts at once, and its end after a while.
 	c.rate = max(rate, (c.rate+rate)/2)
 	c.seen = now
+}
+
+// mostBorrowed is what a client may borrow while its first quota is on its way.
+const mostBorrowed = 2
+
+// borrowed notes what a client borrowed since its last report. Whoever borrows
+// with a quota in its hands does not use it: the X-Ray SDK for Node takes every
+// quota for expired, because it reads its end in milliseconds.
+func (s *shares) borrowed(id string, requests int64) {
+	if c := s.clients[id]; c != nil && c.share > 0 && requests > mostBorrowed {
+		c.borrower = true
+	}
+}
+
+// rate returns the fixed rate with which a client that does not use quotas
+// keeps its share, beside the one request a second that it borrows; 0 for all
+// others.
+func (s *shares) rate(id string) float64 {
+	c := s.clients[id]
+	if c == nil || !c.borrower || c.rate <= 0 {
+		return 0
+	}
+	return max(0, min(1, float64(c.share-1)/c.rate))
 }
 
 // forget leaves out the clients that have been silent.

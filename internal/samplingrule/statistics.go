@@ -34,13 +34,18 @@ type Target struct {
 // Report takes the statistics that are due: of rules that matched a request
 // since their last report and whose interval has passed. They count as
 // reported; what cannot be delivered goes back with Restore.
-func (s *Set) Report(now time.Time) []Statistics {
+func (s *Set) Report(now time.Time) []Statistics { return s.report(now, false) }
+
+// ReportAll is Report without regard to the interval: for a last report.
+func (s *Set) ReportAll(now time.Time) []Statistics { return s.report(now, true) }
+
+func (s *Set) report(now time.Time, all bool) []Statistics {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	var due []Statistics
 	for _, r := range s.rules {
 		r.mu.Lock()
-		if r.requests > 0 && now.Sub(r.reported) >= r.interval {
+		if r.requests > 0 && (all || now.Sub(r.reported) >= r.interval) {
 			due = append(due, Statistics{r.Name, r.requests, r.sampled, r.borrows})
 			r.requests, r.sampled, r.borrows = 0, 0, 0
 			r.reported = now

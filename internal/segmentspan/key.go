@@ -58,6 +58,24 @@ const (
 	keyAWSTableNames
 	keyAWSTraceSampled
 
+	// What only metrics read. See operation.go.
+	keyAWSLocalEnvironment
+	keyAWSLocalOperation
+	keyAWSRemoteEnvironment
+	keyAWSRemoteOperation
+	keyAWSRemoteResourceIdentifier
+	keyAWSRemoteResourceType
+	keyAWSS3Bucket
+	keyDBOperation
+	keyDBOperationName
+	keyHTTPRoute
+	keyMessagingDestinationTemplate
+	keyMessagingOperation
+	keyMessagingOperationName
+	keyMessagingOperationType
+	keyReplayed
+	keyURLTemplate
+
 	// HTTP and network.
 	keyClientAddress
 	keyHTTPClientIP
@@ -199,6 +217,23 @@ var keyNames = [numKeys]string{
 	keyAWSTableNameDotted: "aws.table.name",
 	keyAWSTableNames:      "aws.dynamodb.table_names",
 	keyAWSTraceSampled:    "aws.trace.flag.sampled",
+
+	keyAWSLocalEnvironment:          "aws.local.environment",
+	keyAWSLocalOperation:            "aws.local.operation",
+	keyAWSRemoteEnvironment:         "aws.remote.environment",
+	keyAWSRemoteOperation:           "aws.remote.operation",
+	keyAWSRemoteResourceIdentifier:  "aws.remote.resource.identifier",
+	keyAWSRemoteResourceType:        "aws.remote.resource.type",
+	keyAWSS3Bucket:                  "aws.s3.bucket",
+	keyDBOperation:                  "db.operation",
+	keyDBOperationName:              "db.operation.name",
+	keyHTTPRoute:                    "http.route",
+	keyMessagingDestinationTemplate: "messaging.destination.template",
+	keyMessagingOperation:           "messaging.operation",
+	keyMessagingOperationName:       "messaging.operation.name",
+	keyMessagingOperationType:       "messaging.operation.type",
+	keyReplayed:                     "archive.replayed",
+	keyURLTemplate:                  "url.template",
 
 	keyClientAddress:             "client.address",
 	keyHTTPClientIP:              "http.client_ip",

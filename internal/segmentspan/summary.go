@@ -16,6 +16,8 @@ type Describer struct {
 	m   mapper
 	e   entity
 	res resource
+
+	remote string // of the span that was counted last
 }
 
 // NewDescriber returns a Describer.

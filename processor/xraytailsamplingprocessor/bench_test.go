@@ -14,65 +14,63 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// traffic makes batches of 100 spans, 10 of each trace, of about 250 bytes a
-// span on the wire.
-func traffic(batches int) []ptrace.Traces {
-	random := rand.New(rand.NewPCG(5, 6))
-	all := make([]ptrace.Traces, batches)
-	for b := range all {
-		all[b] = ptrace.NewTraces()
-		rs := all[b].ResourceSpans().AppendEmpty()
-		res := rs.Resource().Attributes()
-		res.PutStr("service.name", "checkout")
-		res.PutStr("cloud.provider", "aws")
-		res.PutStr("cloud.platform", "aws_ecs")
-		res.PutStr("service.version", "1.2.3")
-		ss := rs.ScopeSpans().AppendEmpty()
-		ss.Scope().SetName("io.opentelemetry.http")
-		for i := range 10 {
-			id := traceID(uint64(b*10+i) * 0x9e3779b97f4a7c15)
-			for j := range 10 {
-				span := ss.Spans().AppendEmpty()
-				span.SetTraceID(id)
-				span.SetSpanID(pcommon.SpanID{1, 7: byte(j + 1)})
-				span.SetKind(client)
-				if j > 0 {
-					span.SetParentSpanID(pcommon.SpanID{1, 7: 1})
-				} else {
-					span.SetKind(server)
-				}
-				span.SetName("GET /api/items/{id}")
-				start := time.Unix(1_700_000_000, random.Int64N(1e9))
-				span.SetStartTimestamp(pcommon.NewTimestampFromTime(start))
-				span.SetEndTimestamp(pcommon.NewTimestampFromTime(start.Add(time.Duration(random.Int64N(1e8)))))
-				a := span.Attributes()
-				a.PutStr("http.request.method", "GET")
-				a.PutStr("server.address", "items.example.com")
-				a.PutStr("url.full", fmt.Sprintf("https://items.example.com/api/items/%d", random.IntN(1000)))
-				a.PutInt("http.response.status_code", 200)
-				a.PutStr("tenant", "blue")
+// batchOf makes the b-th batch of 100 spans, 10 of each trace, of about 250
+// bytes a span on the wire.
+func batchOf(random *rand.Rand, b int) ptrace.Traces {
+	td := ptrace.NewTraces()
+	rs := td.ResourceSpans().AppendEmpty()
+	res := rs.Resource().Attributes()
+	res.PutStr("service.name", "checkout")
+	res.PutStr("cloud.provider", "aws")
+	res.PutStr("cloud.platform", "aws_ecs")
+	res.PutStr("service.version", "1.2.3")
+	ss := rs.ScopeSpans().AppendEmpty()
+	ss.Scope().SetName("io.opentelemetry.http")
+	for i := range 10 {
+		id := traceID(uint64(b*10+i) * 0x9e3779b97f4a7c15)
+		for j := range 10 {
+			span := ss.Spans().AppendEmpty()
+			span.SetTraceID(id)
+			span.SetSpanID(pcommon.SpanID{1, 7: byte(j + 1)})
+			span.SetKind(client)
+			if j > 0 {
+				span.SetParentSpanID(pcommon.SpanID{1, 7: 1})
+			} else {
+				span.SetKind(server)
 			}
+			span.SetName("GET /api/items/{id}")
+			start := time.Unix(1_700_000_000, random.Int64N(1e9))
+			span.SetStartTimestamp(pcommon.NewTimestampFromTime(start))
+			span.SetEndTimestamp(pcommon.NewTimestampFromTime(start.Add(time.Duration(random.Int64N(1e8)))))
+			a := span.Attributes()
+			a.PutStr("http.request.method", "GET")
+			a.PutStr("server.address", "items.example.com")
+			a.PutStr("url.full", fmt.Sprintf("https://items.example.com/api/items/%d", random.IntN(1000)))
+			a.PutInt("http.response.status_code", 200)
+			a.PutStr("tenant", "blue")
 		}
 	}
-	return all
+	return td
 }
+
+func newTraffic() *rand.Rand { return rand.New(rand.NewPCG(5, 6)) }
 
 // BenchmarkSpan takes spans in and decides their traces, of which few are kept.
 func BenchmarkSpan(b *testing.B) {
-	for name, keep := range map[string][]KeepConfig{
-		"default policies": createDefaultConfig().(*Config).Keep,
-		"an annotation":    {{Name: "red", Filter: `annotation.tenant = "red"`}},
-	} {
+	for name, keep := range measured {
 		b.Run(name, func(b *testing.B) {
 			h := prepare(b, func(c *Config) { c.Keep = keep })
-			batches := traffic(100)
+			random, batches := newTraffic(), make([]ptrace.Traces, 100)
+			for i := range batches {
+				batches[i] = batchOf(random, i)
+			}
 			b.ReportAllocs()
 			b.ResetTimer()
 			for i := 0; b.Loop(); i++ {
 				if i%len(batches) == 0 && i > 0 {
 					for _, s := range h.shards {
 						for more := true; more; {
-							_, more = h.empty(context.Background(), s, time.Now(), nil)
+							_, more = h.empty(context.Background(), s, time.Now())
 						}
 						clear(s.dropped.at)
 						s.dropped.entries, s.dropped.head = nil, 0
@@ -87,36 +85,71 @@ func BenchmarkSpan(b *testing.B) {
 	}
 }
 
+// heap is what is in use of the heap.
+func heap() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// measured are the policies that memory and speed are measured with.
+var measured = map[string][]KeepConfig{
+	"default policies": createDefaultConfig().(*Config).Keep,
+	"an annotation":    {{Name: "red", Filter: `annotation.tenant = "red"`}},
+}
+
+// A flood of four times max_bytes is decided early, and what the heap grows by
+// stays within 10 % of max_bytes, from when it is full to the end.
+func TestHeapInAFlood(t *testing.T) {
+	for name, keep := range measured {
+		t.Run(name, func(t *testing.T) {
+			const most = 8 << 20
+			h := prepare(t, func(c *Config) {
+				c.Keep = keep
+				c.Buffer = BufferConfig{MaxBytes: most, MaxTraceBytes: 1 << 20}
+				// What is remembered of decided traces is bounded by number.
+				c.DecisionCache = CacheConfig{SampledCacheSize: 100, NonSampledCacheSize: 100}
+			})
+			const batches = 900
+			random, before, largest, counted := newTraffic(), heap(), int64(0), int64(0)
+			for i := range batches {
+				h.send(t, batchOf(random, i)) // if it were not copied, all of it would be held
+				counted = max(counted, h.budget.Used())
+				if i%100 == 99 {
+					largest = max(largest, heap()-before)
+				}
+			}
+			early := h.sum(t, "processor_xray_tail_sampling_decisions", "cause", causeMemory)
+			t.Logf("max_bytes %d: counted %d, on the heap %d, %d of %d traces decided early", most, counted, largest, early, 10*batches)
+			assert.Greater(t, early, int64(10*batches/2))
+			assert.LessOrEqual(t, counted, int64(most))
+			assert.LessOrEqual(t, largest, int64(most*11/10))
+			assert.GreaterOrEqual(t, largest, int64(most*7/10), "it is used")
+			h.emptied(t)
+		})
+	}
+}
+
 // What 200,000 pending spans take: what is counted, and what the heap grew by.
 func TestMemoryOfPendingSpans(t *testing.T) {
-	for name, keep := range map[string][]KeepConfig{
-		"default policies": createDefaultConfig().(*Config).Keep,
-		"an annotation":    {{Name: "red", Filter: `annotation.tenant = "red"`}},
-	} {
+	for name, keep := range measured {
 		t.Run(name, func(t *testing.T) {
 			h := prepare(t, func(c *Config) {
 				c.Keep = keep
 				c.Buffer.MaxBytes = 1 << 30
 			})
-			batches := traffic(2000)
-			heap := func() int64 {
-				var m runtime.MemStats
-				runtime.GC()
-				runtime.GC()
-				runtime.ReadMemStats(&m)
-				return int64(m.HeapAlloc)
-			}
-			before := heap()
-			for _, td := range batches {
-				h.send(t, td)
+			random, before := newTraffic(), heap()
+			for i := range 2000 {
+				h.send(t, batchOf(random, i)) // if it were not copied, all of it would be held
 			}
 			const spans = 200_000
 			grew, counted := float64(heap()-before)/spans, float64(h.budget.Used())/spans
-			wire := (&ptrace.ProtoMarshaler{}).TracesSize(batches[0]) / 100
+			wire := (&ptrace.ProtoMarshaler{}).TracesSize(batchOf(random, 0)) / 100
 			t.Logf("%d bytes a span on the wire, %.0f counted, %.0f on the heap", wire, counted, grew)
 			assert.Less(t, grew, 600.0)
 			assert.InDelta(t, 1, grew/counted, 0.15)
-			runtime.KeepAlive(batches)
 			h.emptied(t)
 		})
 	}
@@ -127,7 +160,7 @@ func (h *harness) emptied(t testing.TB) {
 	t.Helper()
 	for _, s := range h.shards {
 		for more := true; more; {
-			_, more = h.empty(context.Background(), s, time.Now(), nil)
+			_, more = h.empty(context.Background(), s, time.Now())
 		}
 	}
 	require.Zero(t, h.budget.Used())

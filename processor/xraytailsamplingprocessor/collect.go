@@ -74,7 +74,7 @@ func newCollector(seed maphash.Seed) *collector {
 	}
 }
 
-var errBatch = errors.New("the encoded batch differs from the batch")
+var errBatch = errors.New("the batch cannot be read")
 
 // collect returns the spans of a batch by trace and resource. They are valid
 // until the next call, except the bytes of the spans.

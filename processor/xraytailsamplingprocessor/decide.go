@@ -87,7 +87,7 @@ func (p *tailSampler) decide(v *view, t *tracebuffer.Trace, now time.Time) outco
 // choose asks the policies and the rules. rule is the one that matches.
 func (p *tailSampler) choose(v *view, t *tracebuffer.Trace, request *samplingrule.Request, now time.Time) (_ outcome, rule string) {
 	policies := p.policies.Load()
-	seen := v.look(t, &policies.fields, p.ignoreMissing, now)
+	seen := v.look(t, &policies.fields, now)
 	for _, d := range policies.drop {
 		if d.filter.Match(seen) {
 			return outcome{name: d.name, reason: reasonDrop}, p.rules.Count(request)

@@ -43,6 +43,8 @@ func (p *tailSampler) watch(what, path string, apply func([]byte) error) *file {
 	}}
 }
 
+func (f *file) close(context.Context) {}
+
 func (p *tailSampler) watchRules(path string) *file {
 	return p.watch("rules", path, func(text []byte) error {
 		rules, err := samplingrule.ParseLocalFile(text)

@@ -129,7 +129,7 @@ func (p *tailSampler) work(ctx context.Context) {
 			return
 		}
 		size := item.kept.Size()
-		td, err := mark(item.kept, &item.verdict.outcome, p.cfg.DryRun)
+		td, err := p.marked(item)
 		if err != nil {
 			p.lost(ctx, int64(item.kept.Spans), lostInternal)
 		} else {

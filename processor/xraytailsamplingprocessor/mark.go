@@ -28,9 +28,9 @@ func mark(k *tracebuffer.Kept, o *outcome, dryRun bool) (ptrace.Traces, error) {
 	for _, id := range k.Superseded {
 		superseded[id]++
 	}
-	for _, rs := range td.ResourceSpans().All() {
-		for _, ss := range rs.ScopeSpans().All() {
-			if len(superseded) > 0 {
+	if len(superseded) > 0 {
+		td.ResourceSpans().RemoveIf(func(rs ptrace.ResourceSpans) bool {
+			rs.ScopeSpans().RemoveIf(func(ss ptrace.ScopeSpans) bool {
 				ss.Spans().RemoveIf(func(span ptrace.Span) bool {
 					id := id64(span.SpanID())
 					if superseded[id] == 0 || !inProgress(span) {
@@ -39,7 +39,13 @@ func mark(k *tracebuffer.Kept, o *outcome, dryRun bool) (ptrace.Traces, error) {
 					superseded[id]--
 					return true
 				})
-			}
+				return ss.Spans().Len() == 0
+			})
+			return rs.ScopeSpans().Len() == 0
+		})
+	}
+	for _, rs := range td.ResourceSpans().All() {
+		for _, ss := range rs.ScopeSpans().All() {
 			for _, span := range ss.Spans().All() {
 				if dryRun {
 					span.Attributes().PutBool(attributeKept, o.kept)

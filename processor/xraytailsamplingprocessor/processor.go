@@ -51,7 +51,9 @@ type tailSampler struct {
 	queue      *queue
 	troubles   troubles
 	health     *health // of the next component
+	panics     panics
 
+	sources []source
 	started bool
 	stop    context.CancelFunc // of everything but the workers
 	abort   context.CancelFunc // of the workers
@@ -65,6 +67,8 @@ type source interface {
 	open(context.Context) error
 	// run keeps the rules up to date until the context ends.
 	run(context.Context)
+	// close is called once run has returned and everything is decided.
+	close(context.Context)
 }
 
 // tickInterval is how often it is looked for traces that are due.
@@ -228,6 +232,7 @@ type inline struct{}
 
 func (inline) open(context.Context) error { return nil }
 func (inline) run(context.Context)        {}
+func (inline) close(context.Context)      {}
 
 // Capabilities says that batches are only read: what is sent is decoded anew.
 func (p *tailSampler) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
@@ -237,11 +242,11 @@ func (p *tailSampler) Start(ctx context.Context, host component.Host) error {
 	p.troubles.mu.Lock()
 	p.troubles.host = host
 	p.troubles.mu.Unlock()
-	sources := []source{p.source}
+	p.sources = []source{p.source}
 	if p.cfg.PoliciesFile.HasValue() {
-		sources = append(sources, p.watchPolicies(p.cfg.PoliciesFile.Get().Path))
+		p.sources = append(p.sources, p.watchPolicies(p.cfg.PoliciesFile.Get().Path))
 	}
-	for _, s := range sources {
+	for _, s := range p.sources {
 		if err := s.open(ctx); err != nil {
 			return err
 		}
@@ -251,7 +256,7 @@ func (p *tailSampler) Start(ctx context.Context, host component.Host) error {
 	var running, working context.Context
 	running, p.stop = context.WithCancel(context.WithoutCancel(ctx))
 	working, p.abort = context.WithCancel(context.WithoutCancel(ctx))
-	for _, s := range sources {
+	for _, s := range p.sources {
 		p.running.Go(func() { s.run(running) })
 	}
 	p.running.Go(func() { p.turn(running) })
@@ -274,7 +279,7 @@ func (p *tailSampler) turn(ctx context.Context) {
 			for _, s := range p.shards {
 				for more := true; more && ctx.Err() == nil; {
 					var out []parcel
-					out, more = p.due(ctx, s, now, nil)
+					out, more = p.due(ctx, s, now)
 					p.forward(ctx, out)
 				}
 			}
@@ -284,16 +289,19 @@ func (p *tailSampler) turn(ctx context.Context) {
 
 func (p *tailSampler) hash(id tracebuffer.ID) uint64 { return maphash.Bytes(p.seed, id[:]) }
 
-// ConsumeTraces takes a batch. It never refuses: what goes wrong later is
-// retried, and counted in the end.
+// ConsumeTraces takes a batch. It refuses only what cannot be read because of
+// an error in the program, and for good: what goes wrong later is retried, and
+// counted in the end.
 func (p *tailSampler) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
 	c := p.collectors.Get().(*collector)
-	defer p.collectors.Put(c)
-	defer c.release()
-	all, err := c.collect(td, p.wanted.Load())
+	all, err := p.read(c, td)
 	if err != nil {
+		// What the collector holds may be half of a batch: another takes the next.
+		p.lost(ctx, int64(td.SpanCount()), lostInternal)
 		return consumererror.NewPermanent(err)
 	}
+	defer p.collectors.Put(c)
+	defer c.release()
 	if c.invalid > 0 {
 		p.lost(ctx, c.invalid, lostTraceID)
 	}
@@ -316,26 +324,29 @@ func (p *tailSampler) ConsumeTraces(ctx context.Context, td ptrace.Traces) error
 	return nil
 }
 
-// Shutdown decides and sends what is pending.
+// Shutdown decides and sends what is pending, and reports what was decided.
 func (p *tailSampler) Shutdown(ctx context.Context) error {
 	if !p.started {
 		p.telemetry.Shutdown()
 		return nil
 	}
 	p.started = false
-	deadline := time.AfterFunc(p.cfg.ShutdownTimeout, p.abort)
-	defer deadline.Stop()
-	defer context.AfterFunc(ctx, p.abort)()
+	within, cancel := context.WithTimeout(ctx, p.cfg.ShutdownTimeout)
+	defer cancel()
+	defer context.AfterFunc(within, p.abort)()
 	p.stop()
 	p.running.Wait()
 	for _, s := range p.shards {
 		for more := true; more; {
 			var out []parcel
-			out, more = p.empty(ctx, s, time.Now(), nil)
+			out, more = p.empty(ctx, s, time.Now())
 			p.forward(ctx, out)
 		}
 	}
-	p.queue.close()
+	p.queue.close() // the workers send, while the sources report
+	for _, s := range p.sources {
+		s.close(within)
+	}
 	p.workers.Wait()
 	p.abort()
 	p.telemetry.Shutdown()

@@ -101,17 +101,21 @@ func TestLongRequestWhoseSegmentComesAtItsEnd(t *testing.T) {
 }
 
 func TestParentThatNeverComes(t *testing.T) {
-	for missing, want := range map[string]struct {
-		after time.Duration
-		rule  string
+	for name, want := range map[string]struct {
+		missing string
+		keep    []KeepConfig
+		after   time.Duration
+		rule    string
 	}{
-		missingIgnore: {11 * time.Second, "Default"},
-		missingWait:   {31 * time.Second, "slow"}, // for all we know it still runs
+		"ignored":                      {missingIgnore, nil, 11 * time.Second, "Default"},
+		"waited for":                   {missingWait, nil, 31 * time.Second, "slow"}, // for all we know it still runs
+		"recorded by a service of AWS": {missingIgnore, []KeepConfig{{Name: "begun_in_aws", Filter: "partial"}}, 11 * time.Second, "begun_in_aws"},
 	} {
-		t.Run(missing, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h := start(t, func(c *Config) {
-					c.MissingParent = missing
+					c.MissingParent = want.missing
+					c.Keep = append(c.Keep, want.keep...)
 					c.Rules.Inline = []RuleConfig{{RuleName: "Default", FixedRate: 1}}
 				})
 				h.send(t, batch(traceID(1), time.Now(), s{service: "lambda", name: "a", id: 5, parent: 1, kind: server, end: time.Second}))
@@ -127,8 +131,8 @@ func TestParentThatNeverComes(t *testing.T) {
 	}
 }
 
-// A trace of 10,000 spans in shuffled batches, with duplicates, skewed clocks
-// and spans in progress, is decided once and forwarded whole.
+// A trace of 10,000 spans in shuffled batches, with skewed clocks and spans in
+// progress, is forwarded with each span in its resource and scope.
 func TestTraceIsForwardedWhole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const spans, batches = 10_000, 20

@@ -20,6 +20,7 @@ type shard struct {
 	dropped  *cache[*verdict]
 	verdicts map[outcome]*verdict
 	view     view
+	at       *tracebuffer.Trace // that is being decided
 }
 
 // parcel is spans on their way out.
@@ -34,10 +35,25 @@ const batchOfDue = 64
 // take puts the spans of a batch that are of this shard into it, and appends
 // what they make ready to be sent.
 func (p *tailSampler) take(ctx context.Context, s *shard, all []incoming, mine []int32, now time.Time, out []parcel) []parcel {
+	for len(mine) > 0 {
+		out, mine = p.takeUntil(ctx, s, all, mine, now, out)
+	}
+	return out
+}
+
+// takeUntil takes groups until one fails, and returns those behind it.
+func (p *tailSampler) takeUntil(ctx context.Context, s *shard, all []incoming, mine []int32, now time.Time, sofar []parcel) (out []parcel, rest []int32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, i := range mine {
+	out = sofar
+	defer func() {
+		if r := recover(); r != nil && !p.undecided(ctx, s, r) {
+			p.lost(ctx, int64(all[mine[len(mine)-len(rest)-1]].spans), lostInternal)
+		}
+	}()
+	for n, i := range mine {
 		in := &all[i]
+		rest = mine[n+1:]
 		if v, known := s.kept.get(in.hash); known {
 			p.late(ctx, v, in)
 			out = append(out, parcel{tracebuffer.KeepGroup(in.group), v})
@@ -55,7 +71,7 @@ func (p *tailSampler) take(ctx context.Context, s *shard, all []incoming, mine [
 			t.Randomness, t.HasRandomness = in.randomness, true
 		}
 		if t.Size() > p.maxTraceBytes {
-			s.view.index.Build(t, p.ignoreMissing)
+			s.build(t, p.ignoreMissing)
 			out = p.settle(ctx, s, t, in.hash, causeTraceSize, now, out)
 		}
 		for p.budget.Used() > p.maxBytes {
@@ -63,11 +79,17 @@ func (p *tailSampler) take(ctx context.Context, s *shard, all []incoming, mine [
 			if oldest == nil {
 				break
 			}
-			s.view.index.Build(oldest, p.ignoreMissing)
+			s.build(oldest, p.ignoreMissing)
 			out = p.settle(ctx, s, oldest, p.hash(oldest.ID), causeMemory, now, out)
 		}
 	}
-	return out
+	return out, nil
+}
+
+// build indexes the trace that is decided next.
+func (s *shard) build(t *tracebuffer.Trace, ignoreMissing bool) {
+	s.at = t
+	s.view.index.Build(t, ignoreMissing)
 }
 
 // late counts spans that came after their trace was decided.
@@ -85,19 +107,26 @@ func (p *tailSampler) late(ctx context.Context, v *verdict, in *incoming) {
 
 // due decides the traces of a shard whose time has come, a few at a time. more
 // says that there may be others.
-func (p *tailSampler) due(ctx context.Context, s *shard, now time.Time, out []parcel) (_ []parcel, more bool) {
+func (p *tailSampler) due(ctx context.Context, s *shard, now time.Time) (out []parcel, more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer func() {
+		if r := recover(); r != nil {
+			p.undecided(ctx, s, r)
+			more = true
+		}
+	}()
 	for range batchOfDue {
 		t := s.buffer.Next(now)
 		if t == nil {
 			return out, false
 		}
-		s.view.index.Build(t, p.ignoreMissing)
+		s.build(t, p.ignoreMissing)
 		cause := causeWait
 		if s.view.index.Complete(p.ignoreMissing) {
 			cause = causeComplete
 		} else if !s.buffer.Expired(t, now) {
+			s.at = nil
 			s.buffer.Wait(t)
 			continue
 		}
@@ -107,15 +136,21 @@ func (p *tailSampler) due(ctx context.Context, s *shard, now time.Time, out []pa
 }
 
 // empty decides what is pending, oldest first, a few at a time.
-func (p *tailSampler) empty(ctx context.Context, s *shard, now time.Time, out []parcel) (_ []parcel, more bool) {
+func (p *tailSampler) empty(ctx context.Context, s *shard, now time.Time) (out []parcel, more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer func() {
+		if r := recover(); r != nil {
+			p.undecided(ctx, s, r)
+			more = true
+		}
+	}()
 	for range batchOfDue {
 		t := s.buffer.Oldest()
 		if t == nil {
 			return out, false
 		}
-		s.view.index.Build(t, p.ignoreMissing)
+		s.build(t, p.ignoreMissing)
 		out = p.settle(ctx, s, t, p.hash(t.ID), causeShutdown, now, out)
 	}
 	return out, true
@@ -143,5 +178,6 @@ func (p *tailSampler) settle(ctx context.Context, s *shard, t *tracebuffer.Trace
 		}
 		out = append(out, parcel{k, v})
 	}
+	s.at = nil
 	return out
 }

@@ -80,10 +80,10 @@ func call(s *tracebuffer.Span) filterexpr.Call {
 }
 
 // look fills the trace that filters see. The index has been built.
-func (v *view) look(t *tracebuffer.Trace, want *filterexpr.Fields, ignoreMissing bool, now time.Time) *filterexpr.Trace {
+func (v *view) look(t *tracebuffer.Trace, want *filterexpr.Fields, now time.Time) *filterexpr.Trace {
 	v.reset()
 	f, x := &v.trace, &v.index
-	f.Partial = x.Open > 0 || x.Root < 0 || x.Missing > 0 && !ignoreMissing
+	f.Partial = x.Open > 0 || x.Root < 0 || x.Missing > 0
 	if x.End > x.Start {
 		f.Duration = max(0, time.Duration(x.End-x.Start)).Seconds()
 	}

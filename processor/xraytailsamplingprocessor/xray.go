@@ -26,6 +26,8 @@ const (
 	retryInterval   = 10 * time.Second // after rules could not be read
 	requestTimeout  = 10 * time.Second
 	maxRulePages    = 100
+
+	lastReportTimeout = 2 * time.Second // at the stop
 )
 
 // poster sends a signed request, as awsclient.Client does.
@@ -81,12 +83,27 @@ func (c *XRayConfig) connect(logger *zap.Logger, userAgent string) func(context.
 // default rule until it is over.
 func (x *xray) open(context.Context) error { return nil }
 
-func (x *xray) run(ctx context.Context) {
-	defer func() {
-		if c, ok := x.client.(interface{ Close() }); ok {
-			c.Close()
+// close reports what was decided since the last report, also at the stop, and
+// whether it is due or not: nobody else will.
+func (x *xray) close(ctx context.Context) {
+	if !x.fetched.IsZero() {
+		ctx, cancel := context.WithTimeout(ctx, lastReportTimeout)
+		defer cancel()
+		x.report(ctx, x.p.rules.ReportAll(time.Now()))
+		lost := int64(0)
+		for _, s := range x.p.rules.ReportAll(time.Now()) { // what came back
+			lost += s.Requests
 		}
-	}()
+		if lost > 0 {
+			x.p.logger.Warn("X-Ray did not take the last sampling statistics, which are lost", zap.Int64("requests", lost))
+		}
+	}
+	if c, ok := x.client.(interface{ Close() }); ok {
+		c.Close()
+	}
+}
+
+func (x *xray) run(ctx context.Context) {
 	rulesAt := time.Now()
 	targetsAt := rulesAt.Add(targetsInterval + jitter(targetsJitter))
 	for {
@@ -102,7 +119,8 @@ func (x *xray) run(ctx context.Context) {
 		case <-timer.C:
 		}
 		if now := time.Now(); !now.Before(targetsAt) {
-			if x.report(ctx) {
+			// Before there are rules the statistics wait.
+			if !x.fetched.IsZero() && x.report(ctx, x.p.rules.Report(now)) {
 				rulesAt = now
 			}
 			targetsAt = time.Now().Add(targetsInterval + jitter(targetsJitter))
@@ -185,15 +203,11 @@ func (x *xray) read(ctx context.Context) ([]samplingrule.Rule, error) {
 	return nil, errors.New("there are too many pages of rules")
 }
 
-// report reports the statistics that are due and puts the targets in force. It
-// says whether the rules have to be read again. Before there are rules nothing
-// is reported: the statistics wait.
-func (x *xray) report(ctx context.Context) (moved bool) {
-	if x.fetched.IsZero() {
-		return false
-	}
+// report reports statistics and puts the targets in force. It says whether the
+// rules have to be read again.
+func (x *xray) report(ctx context.Context, statistics []samplingrule.Statistics) (moved bool) {
 	set := x.p.rules
-	statistics, boosts := set.Report(time.Now()), set.ReportBoosts()
+	boosts := set.ReportBoosts()
 	for len(statistics) > 0 || len(boosts) > 0 {
 		n, m := min(len(statistics), samplingrule.MaxDocuments), min(len(boosts), samplingrule.MaxDocuments)
 		targets, err := x.exchange(ctx, statistics[:n], boosts[:m])

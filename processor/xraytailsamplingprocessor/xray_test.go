@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/tailwater-otel/tailwater/internal/awsclient"
 )
@@ -23,6 +24,7 @@ import (
 type service struct {
 	mu       sync.Mutex
 	down     bool
+	hangs    bool
 	rate     float64
 	modified time.Time
 	quota    int
@@ -32,10 +34,14 @@ type service struct {
 	boosts   []map[string]any
 }
 
-func (x *service) Post(_ context.Context, path string, body []byte) (*awsclient.Response, error) {
+func (x *service) Post(ctx context.Context, path string, body []byte) (*awsclient.Response, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.asked[path]++
+	if x.hangs {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	if x.down {
 		return &awsclient.Response{Status: http.StatusServiceUnavailable, Header: http.Header{}}, nil
 	}
@@ -167,6 +173,13 @@ func TestXRayRuleChangesWithoutARestart(t *testing.T) {
 	})
 }
 
+// rulesAge is the metric of that name, in seconds.
+func (h *harness) rulesAge(t *testing.T) float64 {
+	m, err := h.tel.GetMetric("otelcol_processor_xray_tail_sampling_rules_age")
+	require.NoError(t, err)
+	return m.Data.(metricdata.Gauge[float64]).DataPoints[0].Value
+}
+
 // Ten minutes without X-Ray: decisions go on by the last rules, statistics
 // wait, and the health says so.
 func TestXRayOutage(t *testing.T) {
@@ -184,6 +197,7 @@ func TestXRayOutage(t *testing.T) {
 		}
 		synctest.Wait()
 		assert.Equal(t, componentstatus.StatusRecoverableError, host.last())
+		assert.Greater(t, h.rulesAge(t), 600.0)
 		assert.Greater(t, h.sink.count(), 100, "the quota is valid for an hour")
 		x.change(func() {
 			assert.EqualValues(t, 1, x.requests["shop"])
@@ -191,6 +205,7 @@ func TestXRayOutage(t *testing.T) {
 		})
 		time.Sleep(30 * time.Second)
 		synctest.Wait()
+		assert.Less(t, h.rulesAge(t), 31.0)
 		x.change(func() { assert.EqualValues(t, sent, x.requests["shop"]) })
 		assert.Equal(t, componentstatus.StatusOK, host.last())
 		assert.Positive(t, h.sum(t, "processor_xray_tail_sampling_reloads", "source", "targets", "outcome", "error"))
@@ -231,6 +246,37 @@ func TestXRayDownFromTheStart(t *testing.T) {
 		time.Sleep(21 * time.Second)
 		assert.Equal(t, componentstatus.StatusOK, host.last())
 		x.change(func() { assert.Zero(t, x.requests["shop"]) })
+		h.stopped(t)
+	})
+}
+
+// At the stop X-Ray hears of everything that was decided, due or not, and of
+// what is decided only then.
+func TestXRayHearsOfAllAtTheStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := &service{quota: 3}
+		h, _ := startXRay(t, x)
+		h.shop(t, 0, 10, 200)
+		time.Sleep(21 * time.Second) // reported a moment ago
+		h.shop(t, 100, 4, 500)
+		require.NoError(t, h.Shutdown(t.Context()))
+		assert.EqualValues(t, 14, x.requests["shop"])
+		assert.Equal(t, 5, h.sink.count())
+		h.stopped(t)
+	})
+}
+
+// A stop does not wait longer than it may for an X-Ray that does not answer.
+func TestXRayHangsAtTheStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := &service{quota: 3}
+		h, _ := startXRay(t, x)
+		h.shop(t, 0, 10, 200)
+		x.change(func() { x.hangs = true })
+		begun := time.Now()
+		require.NoError(t, h.Shutdown(t.Context()))
+		assert.Equal(t, lastReportTimeout, time.Since(begun))
+		assert.Equal(t, 1, h.sink.count(), "what is kept is sent meanwhile")
 		h.stopped(t)
 	})
 }

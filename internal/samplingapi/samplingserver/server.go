@@ -150,7 +150,7 @@ func (s *Server) resolve(ctx context.Context) {
 		})
 		s.upstream.Store(&upstreamState{client: client, err: err})
 		if err == nil {
-			s.logger.Info("Sampling API asks X-Ray", zap.String("target", client.Describe()))
+			s.logger.Info("Sampling API asks X-Ray", zap.String("target", client.Describe()), zap.String("endpoint", client.URL()))
 			s.observer.Healthy()
 			return
 		}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/sampling"
 	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/store"
+	"github.com/tailwater-otel/tailwater/internal/samplingrule"
 )
 
 const (
@@ -49,6 +50,12 @@ type Handler struct {
 	now      func() time.Time
 	slots    chan struct{}
 	ops      map[string]operation
+}
+
+// SetDefaultRule changes the sampling rule named Default, before anyone asks.
+func (h *Handler) SetDefaultRule(change func(*samplingrule.Rule)) error {
+	_, err := h.sampling.Update(h.now().Truncate(time.Second), samplingrule.DefaultName, change)
+	return err
 }
 
 // operation is one operation of the API.

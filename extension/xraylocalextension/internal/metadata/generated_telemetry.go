@@ -25,17 +25,25 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                               metric.Meter
-	mu                                  sync.Mutex
-	registrations                       []metric.Registration
-	ExtensionXrayLocalDocumentsAccepted metric.Int64Counter
-	ExtensionXrayLocalDocumentsRejected metric.Int64Counter
-	ExtensionXrayLocalRequests          metric.Int64Counter
-	ExtensionXrayLocalStoreSize         metric.Int64ObservableGauge
-	ExtensionXrayLocalStoreTraces       metric.Int64ObservableGauge
-	ExtensionXrayLocalStoreWriteErrors  metric.Int64Counter
-	ExtensionXrayLocalTelemetryRecords  metric.Int64Counter
-	ExtensionXrayLocalTracesEvicted     metric.Int64Counter
+	meter                                     metric.Meter
+	mu                                        sync.Mutex
+	registrations                             []metric.Registration
+	ExtensionXrayLocalDocumentsAccepted       metric.Int64Counter
+	ExtensionXrayLocalDocumentsRejected       metric.Int64Counter
+	ExtensionXrayLocalEmfDocuments            metric.Int64Counter
+	ExtensionXrayLocalLogEventsAccepted       metric.Int64Counter
+	ExtensionXrayLocalLogEventsEvicted        metric.Int64Counter
+	ExtensionXrayLocalLogEventsRejected       metric.Int64Counter
+	ExtensionXrayLocalLogStoreSize            metric.Int64ObservableGauge
+	ExtensionXrayLocalMetricDatapointsEvicted metric.Int64Counter
+	ExtensionXrayLocalMetricSeries            metric.Int64ObservableGauge
+	ExtensionXrayLocalMetricStoreSize         metric.Int64ObservableGauge
+	ExtensionXrayLocalRequests                metric.Int64Counter
+	ExtensionXrayLocalStoreSize               metric.Int64ObservableGauge
+	ExtensionXrayLocalStoreTraces             metric.Int64ObservableGauge
+	ExtensionXrayLocalStoreWriteErrors        metric.Int64Counter
+	ExtensionXrayLocalTelemetryRecords        metric.Int64Counter
+	ExtensionXrayLocalTracesEvicted           metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -47,6 +55,51 @@ type telemetryBuilderOptionFunc func(mb *TelemetryBuilder)
 
 func (tbof telemetryBuilderOptionFunc) apply(mb *TelemetryBuilder) {
 	tbof(mb)
+}
+
+// RegisterExtensionXrayLocalLogStoreSizeCallback sets callback for observable ExtensionXrayLocalLogStoreSize metric.
+func (builder *TelemetryBuilder) RegisterExtensionXrayLocalLogStoreSizeCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ExtensionXrayLocalLogStoreSize, obs: o})
+		return nil
+	}, builder.ExtensionXrayLocalLogStoreSize)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterExtensionXrayLocalMetricSeriesCallback sets callback for observable ExtensionXrayLocalMetricSeries metric.
+func (builder *TelemetryBuilder) RegisterExtensionXrayLocalMetricSeriesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ExtensionXrayLocalMetricSeries, obs: o})
+		return nil
+	}, builder.ExtensionXrayLocalMetricSeries)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterExtensionXrayLocalMetricStoreSizeCallback sets callback for observable ExtensionXrayLocalMetricStoreSize metric.
+func (builder *TelemetryBuilder) RegisterExtensionXrayLocalMetricStoreSizeCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ExtensionXrayLocalMetricStoreSize, obs: o})
+		return nil
+	}, builder.ExtensionXrayLocalMetricStoreSize)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
 }
 
 // RegisterExtensionXrayLocalStoreSizeCallback sets callback for observable ExtensionXrayLocalStoreSize metric.
@@ -117,6 +170,54 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_extension_xray_local_documents_rejected",
 		metric.WithDescription("Segment documents that were answered as unprocessed, by error code. [Alpha]"),
 		metric.WithUnit("{document}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExtensionXrayLocalEmfDocuments, err = builder.meter.Int64Counter(
+		"otelcol_extension_xray_local_emf_documents",
+		metric.WithDescription("Log events in the embedded metric format, by what came of them. [Alpha]"),
+		metric.WithUnit("{document}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExtensionXrayLocalLogEventsAccepted, err = builder.meter.Int64Counter(
+		"otelcol_extension_xray_local_log_events_accepted",
+		metric.WithDescription("Log events that were stored. [Alpha]"),
+		metric.WithUnit("{event}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExtensionXrayLocalLogEventsEvicted, err = builder.meter.Int64Counter(
+		"otelcol_extension_xray_local_log_events_evicted",
+		metric.WithDescription("Log events that left the store, by reason. [Alpha]"),
+		metric.WithUnit("{event}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExtensionXrayLocalLogEventsRejected, err = builder.meter.Int64Counter(
+		"otelcol_extension_xray_local_log_events_rejected",
+		metric.WithDescription("Log events that were answered as rejected, by reason. [Alpha]"),
+		metric.WithUnit("{event}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExtensionXrayLocalLogStoreSize, err = builder.meter.Int64ObservableGauge(
+		"otelcol_extension_xray_local_log_store_size",
+		metric.WithDescription("Bytes that the store counts against log_max_bytes. [Alpha]"),
+		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExtensionXrayLocalMetricDatapointsEvicted, err = builder.meter.Int64Counter(
+		"otelcol_extension_xray_local_metric_datapoints_evicted",
+		metric.WithDescription("Data points of metrics that left the store, by reason. [Alpha]"),
+		metric.WithUnit("{datapoint}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExtensionXrayLocalMetricSeries, err = builder.meter.Int64ObservableGauge(
+		"otelcol_extension_xray_local_metric_series",
+		metric.WithDescription("Metrics in the store, one for each set of dimension values. [Alpha]"),
+		metric.WithUnit("{metric}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExtensionXrayLocalMetricStoreSize, err = builder.meter.Int64ObservableGauge(
+		"otelcol_extension_xray_local_metric_store_size",
+		metric.WithDescription("Bytes that the store counts against metric_max_bytes. [Alpha]"),
+		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExtensionXrayLocalRequests, err = builder.meter.Int64Counter(

@@ -20,6 +20,18 @@ func TestSetupTelemetry(t *testing.T) {
 	tb, err := metadata.NewTelemetryBuilder(testTel.NewTelemetrySettings())
 	require.NoError(t, err)
 	defer tb.Shutdown()
+	require.NoError(t, tb.RegisterExtensionXrayLocalLogStoreSizeCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
+	require.NoError(t, tb.RegisterExtensionXrayLocalMetricSeriesCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
+	require.NoError(t, tb.RegisterExtensionXrayLocalMetricStoreSizeCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	require.NoError(t, tb.RegisterExtensionXrayLocalStoreSizeCallback(func(_ context.Context, observer metric.Int64Observer) error {
 		observer.Observe(1)
 		return nil
@@ -30,6 +42,11 @@ func TestSetupTelemetry(t *testing.T) {
 	}))
 	tb.ExtensionXrayLocalDocumentsAccepted.Add(context.Background(), 1)
 	tb.ExtensionXrayLocalDocumentsRejected.Add(context.Background(), 1)
+	tb.ExtensionXrayLocalEmfDocuments.Add(context.Background(), 1)
+	tb.ExtensionXrayLocalLogEventsAccepted.Add(context.Background(), 1)
+	tb.ExtensionXrayLocalLogEventsEvicted.Add(context.Background(), 1)
+	tb.ExtensionXrayLocalLogEventsRejected.Add(context.Background(), 1)
+	tb.ExtensionXrayLocalMetricDatapointsEvicted.Add(context.Background(), 1)
 	tb.ExtensionXrayLocalRequests.Add(context.Background(), 1)
 	tb.ExtensionXrayLocalStoreWriteErrors.Add(context.Background(), 1)
 	tb.ExtensionXrayLocalTelemetryRecords.Add(context.Background(), 1)
@@ -38,6 +55,30 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExtensionXrayLocalDocumentsRejected(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExtensionXrayLocalEmfDocuments(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExtensionXrayLocalLogEventsAccepted(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExtensionXrayLocalLogEventsEvicted(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExtensionXrayLocalLogEventsRejected(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExtensionXrayLocalLogStoreSize(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExtensionXrayLocalMetricDatapointsEvicted(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExtensionXrayLocalMetricSeries(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExtensionXrayLocalMetricStoreSize(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExtensionXrayLocalRequests(t, testTel,

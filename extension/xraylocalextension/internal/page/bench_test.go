@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/logs"
+	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/metric"
 	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/store"
 )
 
@@ -18,7 +20,7 @@ func BenchmarkOverview(b *testing.B) {
 		add(b, s, now, fmt.Sprintf(`{"name":"frontend","id":"00000000000000a1","trace_id":"%s","start_time":%d,"end_time":%d.5,"http":{"request":{"method":"GET","url":"http://shop/products/%d"},"response":{"status":200}},"subsegments":[{"name":"orders.internal","id":"00000000000000a2","start_time":1,"end_time":2,"namespace":"remote"}]}`, trace, n+1, n+1, n))
 		add(b, s, now, fmt.Sprintf(`{"name":"orders","id":"00000000000000a3","parent_id":"00000000000000a2","trace_id":"%s","start_time":%d,"end_time":%d.5,"subsegments":[{"name":"DynamoDB","id":"00000000000000a4","start_time":1,"end_time":2,"namespace":"aws","aws":{"table_name":"orders"}}]}`, trace, n+1, n+1))
 	}
-	h := New(s, func() time.Time { return now })
+	h := New(s, &logs.Store{}, &metric.Store{}, func() time.Time { return now })
 	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)) // digests are made once
 	b.ReportAllocs()
 	for b.Loop() {

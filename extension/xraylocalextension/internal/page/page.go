@@ -1,5 +1,5 @@
-// Package page shows a store to people: the service graph and the newest
-// traces, and each trace as a timeline. Pages are made on the server and work
+// Package page shows the stores to people: the service graph and the newest
+// traces, each trace as a timeline, metrics as charts, and log events. Pages are made on the server and work
 // without scripts; a small one adds refreshing.
 package page
 
@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/logs"
+	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/metric"
 	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/store"
 	"github.com/tailwater-otel/tailwater/internal/segment"
 )
@@ -25,18 +27,22 @@ var assetFiles embed.FS
 // Handler serves the pages. Create one with New.
 type Handler struct {
 	store     *store.Store
+	logs      *logs.Store
+	metrics   *metric.Store
 	now       func() time.Time
 	mux       *http.ServeMux
 	templates *template.Template
 }
 
-// New returns a handler over st. It reads the time from now.
-func New(st *store.Store, now func() time.Time) *Handler {
+// New returns a handler over the stores. It reads the time from now.
+func New(st *store.Store, l *logs.Store, m *metric.Store, now func() time.Time) *Handler {
 	h := &Handler{
 		store:     st,
+		logs:      l,
+		metrics:   m,
 		now:       now,
 		mux:       http.NewServeMux(),
-		templates: template.Must(template.ParseFS(templateFiles, "templates/*.html")),
+		templates: template.Must(template.New("").Funcs(template.FuncMap{"head": newHead}).ParseFS(templateFiles, "templates/*.html")),
 	}
 	assets, err := fs.Sub(assetFiles, "assets")
 	if err != nil {
@@ -44,6 +50,9 @@ func New(st *store.Store, now func() time.Time) *Handler {
 	}
 	h.mux.HandleFunc("GET /{$}", h.overview)
 	h.mux.HandleFunc("GET /traces/{id}", h.trace)
+	h.mux.HandleFunc("GET /metrics", h.metricList)
+	h.mux.HandleFunc("GET /metrics/one", h.metricOne)
+	h.mux.HandleFunc("GET /logs", h.logGroups)
 	h.mux.Handle("GET /assets/", http.StripPrefix("/assets/", http.FileServerFS(assets)))
 	h.mux.HandleFunc("GET /", h.notFound)
 	return h
@@ -90,6 +99,22 @@ func (h *Handler) notFound(w http.ResponseWriter, _ *http.Request) {
 }
 
 type message struct{ Title, Text string }
+
+// head is what the top of every page shows.
+type head struct {
+	Title string
+	Tabs  []choice
+}
+
+// newHead makes the top of a page in one of the tabs; it may be in none.
+func newHead(title, tab string) head {
+	h := head{Title: title}
+	for _, t := range []choice{{"Traces", "/", false}, {"Metrics", "/metrics", false}, {"Logs", "/logs", false}} {
+		t.Chosen = t.Text == tab
+		h.Tabs = append(h.Tabs, t)
+	}
+	return h
+}
 
 func (h *Handler) render(w http.ResponseWriter, status int, name string, data any) {
 	var b bytes.Buffer

@@ -18,6 +18,8 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/graph"
+	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/logs"
+	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/metric"
 	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/store"
 	"github.com/tailwater-otel/tailwater/internal/segment"
 	"github.com/tailwater-otel/tailwater/internal/segment/segmenttest"
@@ -50,7 +52,7 @@ func shop(t testing.TB) *store.Store {
 func get(t testing.TB, s *store.Store, path string) (int, string) {
 	t.Helper()
 	w := httptest.NewRecorder()
-	New(s, func() time.Time { return now }).ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	New(s, &logs.Store{}, &metric.Store{}, func() time.Time { return now }).ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 	body := w.Body.String()
 	require.Contains(t, w.Header().Get("Content-Security-Policy"), "default-src 'none'")
 	require.Contains(t, w.Header().Get("Content-Security-Policy"), "frame-ancestors 'none'")
@@ -272,7 +274,7 @@ func TestHostileText(t *testing.T) {
 					require.False(t, strings.HasPrefix(name, "on"), "%s %s", tag, name)
 					require.NotEqual(t, "style", name, "the content security policy forbids it")
 					if name == "href" {
-						require.Regexp(t, `^/($|\?|traces/|#)`, value)
+						require.Regexp(t, `^/($|\?|traces/|metrics$|logs$|#)`, value)
 					}
 				}
 			}

@@ -10,6 +10,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/html"
+
+	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/logs"
+	"github.com/tailwater-otel/tailwater/extension/xraylocalextension/internal/metric"
 )
 
 func searchPath(expression, more string) string {
@@ -119,7 +122,7 @@ func TestSearchIsKept(t *testing.T) {
 // A search that takes too long stops and says so.
 func TestSearchStops(t *testing.T) {
 	at := now
-	h := New(shop(t), func() time.Time { at = at.Add(maxSearchTime * 2 / 5); return at })
+	h := New(shop(t), &logs.Store{}, &metric.Store{}, func() time.Time { at = at.Add(maxSearchTime * 2 / 5); return at })
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, searchPath("partial OR !partial", ""), nil))
 	require.Equal(t, []string{"e", "d", "c"}, all(item, w.Body.String()))

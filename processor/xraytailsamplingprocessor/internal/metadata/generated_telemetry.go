@@ -222,7 +222,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ProcessorXrayTailSamplingSpansLost, err = builder.meter.Int64Counter(
 		"otelcol_processor_xray_tail_sampling_spans_lost",
-		metric.WithDescription("Spans that were to be sent and were not, by reason: queue_full (the next component is too slow), rejected (it refused them for good), retries_exhausted (it refused them for a minute), shutdown (not delivered in shutdown_timeout), internal (a bug); and missing_trace_id (a span without one, which was never held) [Alpha]"),
+		metric.WithDescription("Spans that were to be sent and were not, by reason: queue_full (the next component is too slow), rejected (it refused them for good), retries_exhausted (it refused them for a minute), shutdown (not delivered in shutdown_timeout), internal (an error in the program, in reading, deciding or sending); and missing_trace_id (a span without one, which was never held) [Alpha]"),
 		metric.WithUnit("{span}"),
 	)
 	errs = errors.Join(errs, err)

@@ -191,7 +191,7 @@ func AssertEqualProcessorXrayTailSamplingSpans(t *testing.T, tt *componenttest.T
 func AssertEqualProcessorXrayTailSamplingSpansLost(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_xray_tail_sampling_spans_lost",
-		Description: "Spans that were to be sent and were not, by reason: queue_full (the next component is too slow), rejected (it refused them for good), retries_exhausted (it refused them for a minute), shutdown (not delivered in shutdown_timeout), internal (a bug); and missing_trace_id (a span without one, which was never held) [Alpha]",
+		Description: "Spans that were to be sent and were not, by reason: queue_full (the next component is too slow), rejected (it refused them for good), retries_exhausted (it refused them for a minute), shutdown (not delivered in shutdown_timeout), internal (an error in the program, in reading, deciding or sending); and missing_trace_id (a span without one, which was never held) [Alpha]",
 		Unit:        "{span}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

@@ -1,4 +1,4 @@
-// Refreshes the first page, and opens or closes all rows of a timeline. The
+// Refreshes pages that are lists, and opens or closes all rows of a timeline. The
 // pages work without it.
 "use strict";
 
@@ -10,6 +10,9 @@ function typing() {
   return search && (search === document.activeElement || search.value !== search.defaultValue);
 }
 
+// Whoever has a log event open is reading it.
+function reading() { return document.querySelector(".event[open]"); }
+
 const box = document.getElementById("refresh");
 if (box) {
   const key = "tailwater.refresh";
@@ -20,7 +23,7 @@ if (box) {
   });
   let busy = false;
   setInterval(async () => {
-    if (!box.checked || busy || document.hidden || typing()) return;
+    if (!box.checked || busy || document.hidden || typing() || reading()) return;
     busy = true;
     try {
       const reply = await fetch(location.href, { headers: { Accept: "text/html" } });

@@ -1,0 +1,133 @@
+package xraymetricsconnector
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+)
+
+// taken is a series' window at a flush.
+type taken struct {
+	key    string
+	owner  *owner
+	window *window
+}
+
+// maxIdle is how many flushes a series without traffic keeps its place.
+const maxIdle = 10
+
+// batchSeries is how many series go along in one batch.
+const batchSeries = 1000
+
+// flush sends what was counted until now.
+func (c *metricsConnector) flush(ctx context.Context, now time.Time) {
+	all := c.take()
+	start := c.flushed
+	c.flushed = now
+	for len(all) > 0 {
+		n := min(len(all), batchSeries)
+		md := c.metrics(all[:n], start, now)
+		for i := range all[:n] {
+			c.windows.put(all[i].window)
+		}
+		c.send(ctx, md)
+		all = all[n:]
+	}
+}
+
+// take takes the windows out of the shards, sorted by service, and gives the
+// places of full services to the series with most traffic. Meanwhile nothing is
+// counted: a series counts under one name from one take to the next.
+func (c *metricsConnector) take() []taken {
+	for _, s := range c.shards {
+		s.mu.Lock()
+	}
+	var all []taken
+	common := map[string]*window{}
+	full := map[*owner]*struct{ having, wanting []ranked }{}
+	for i, s := range c.shards {
+		for _, t := range s.tenants {
+			// Places that were kept for series that did not come.
+			c.directory.release(t.owner, len(t.reserved))
+			clear(t.reserved)
+			if t.candidates == nil {
+				continue
+			}
+			l := full[t.owner]
+			if l == nil {
+				l = &struct{ having, wanting []ranked }{}
+				full[t.owner] = l
+			}
+			l.wanting = t.candidates.appendTo(l.wanting, i, t)
+			t.candidates = nil
+		}
+	}
+	for i, s := range c.shards {
+		for hash, at := range s.series {
+			for ; at != nil; at = at.next {
+				at.score /= 2
+				if w := at.window; w != nil {
+					at.window, at.idle = nil, 0
+					at.score += float64(w.latency.Count())
+					if other := common[at.key]; at.rolled && other != nil {
+						other.merge(w)
+						c.windows.put(w)
+					} else {
+						if at.rolled {
+							common[at.key] = w
+						}
+						all = append(all, taken{at.key, at.tenant.owner, w})
+					}
+				} else if at.idle++; at.idle > maxIdle {
+					c.forget(s, hash, at)
+					continue
+				}
+				if l := full[at.tenant.owner]; l != nil && !at.rolled {
+					l.having = append(l.having, ranked{candidate{hash, at.score}, i, at.tenant, at})
+				}
+			}
+		}
+	}
+	for _, l := range full {
+		lose, gain := exchange(l.having, l.wanting)
+		for n := range lose {
+			c.forget(c.shards[lose[n].shard], lose[n].hash, lose[n].series)
+			c.directory.hold(gain[n].tenant, gain[n].hash)
+		}
+	}
+	for _, s := range c.shards {
+		for key, t := range s.tenants {
+			if t.count == 0 && len(t.reserved) == 0 && t.owner != c.directory.rest {
+				delete(s.tenants, key)
+				c.directory.leave(t.owner)
+			}
+		}
+		s.mu.Unlock()
+	}
+	slices.SortFunc(all, func(a, b taken) int {
+		return cmp.Or(cmp.Compare(a.owner.name, b.owner.name), cmp.Compare(a.owner.where, b.owner.where), cmp.Compare(a.key, b.key))
+	})
+	return all
+}
+
+// forget takes a series out of its shard, which is locked.
+func (c *metricsConnector) forget(s *shard, hash uint64, gone *series) {
+	if first := s.series[hash]; first != gone {
+		for first.next != gone {
+			first = first.next
+		}
+		first.next = gone.next
+	} else if gone.next != nil {
+		s.series[hash] = gone.next
+	} else {
+		delete(s.series, hash)
+	}
+	gone.tenant.count--
+	if gone.rolled {
+		_, v := values(gone.key)
+		c.directory.unroll(gone.tenant.owner, v[inRemote])
+		return
+	}
+	c.directory.release(gone.tenant.owner, 1)
+}

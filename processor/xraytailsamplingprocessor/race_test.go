@@ -1,0 +1,5 @@
+//go:build race
+
+package xraytailsamplingprocessor
+
+const raceEnabled = true

@@ -40,6 +40,9 @@ func main() {
 	}
 }
 
+// fullArchive is how many spans the archive's runs send, without -quick.
+const fullArchive = 200_000
+
 // settings are the command line.
 type settings struct {
 	ours, peer string
@@ -81,7 +84,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	if s.window < 100*time.Millisecond || s.window > 5*time.Minute || s.warmUp < 0 || s.warmUp > time.Minute {
 		return s, fmt.Errorf("-window is %v and -warm-up %v, allowed are 100ms to 5m and 0s to 1m", s.window, s.warmUp)
 	}
-	s.archive = 200_000
+	s.archive = fullArchive
 	if *quick {
 		s.archive = 60_000
 	}
@@ -167,10 +170,13 @@ func runArchives(ctx context.Context, s settings, sides []side, stderr io.Writer
 	if s.archive == 0 {
 		return nil, nil
 	}
-	for range s.rounds {
+	for round := range s.rounds {
 		for _, way := range archiveWays {
+			if way.memory && round > 0 {
+				continue
+			}
 			for _, sd := range sides {
-				if sd.name != way.side {
+				if sd.name != way.side || way.memory && s.archive < fullArchive {
 					continue
 				}
 				r, err := runArchive(ctx, sd.binary, way, archiveRate, int64(s.archive))

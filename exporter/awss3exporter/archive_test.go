@@ -320,7 +320,7 @@ func TestPanicInBuild(t *testing.T) {
 	broken := *a.build
 	broken.config = nil
 	a.build = &broken
-	require.NoError(t, a.spool.Append([]byte{}, 3, codecNone))
+	require.NoError(t, a.ConsumeTraces(t.Context(), spansOf([]int{1, 2, 3}, time.Now())))
 	require.NoError(t, a.Shutdown(t.Context()))
 	require.Equal(t, int64(3), sumOf(t, tel, "spans_quarantined"))
 	kept, err := filepath.Glob(filepath.Join(cfg.spoolDirectory(), "quarantine", "*.sealed"))

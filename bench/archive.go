@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -119,6 +120,7 @@ exporters:
     parquet:
       spool_directory: {{.Spool}}
       late_limit: 0s
+      max_file_age: 20s
 {{- end}}
 {{- end}}
 service:
@@ -186,6 +188,9 @@ func runArchive(ctx context.Context, binary string, way archiveWay, rate int, sp
 		rate, spans, partitions = memoryRate, memoryRate*memorySeconds, memoryPartitions
 	}
 	r.spans, err = sendMixed(ctx, p.otlp, rate, spans, partitions)
+	if err == nil && spool != "" {
+		err = emptied(ctx, spool)
+	}
 	if stopErr := c.stop(); err != nil || stopErr != nil {
 		return r, errors.Join(err, stopErr, errors.New(c.log()))
 	}
@@ -203,6 +208,27 @@ func runArchive(ctx context.Context, binary string, way archiveWay, rate int, sp
 	r.objects = len(bucket.objects)
 	r.bytes = float64(bucket.size()) / float64(max(r.stored, 1))
 	return r, nil
+}
+
+// emptied waits until a spool has delivered all logs.
+func emptied(ctx context.Context, spool string) error {
+	for range 1200 {
+		left := 0
+		for _, pattern := range []string{"*.open", "*.sealed"} {
+			names, err := filepath.Glob(filepath.Join(spool, pattern))
+			if err != nil {
+				return err
+			}
+			left += len(names)
+		}
+		if left == 0 {
+			return nil
+		}
+		if err := wait(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("the spool %s was not empty after 2 minutes", spool)
 }
 
 // tracesPerBatch of Mixed are in one request: some 600 spans.

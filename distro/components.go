@@ -14,8 +14,8 @@ import (
 	xraymetricsconnector "github.com/tailwater-otel/tailwater/connector/xraymetricsconnector"
 	forwardconnector "go.opentelemetry.io/collector/connector/forwardconnector"
 	awsxrayexporter "github.com/tailwater-otel/tailwater/exporter/awsxrayexporter"
-	awss3exporter "github.com/tailwater-otel/tailwater/exporter/awss3exporter"
 	awsemfexporter "github.com/tailwater-otel/tailwater/exporter/awsemfexporter"
+	awss3exporter "github.com/tailwater-otel/tailwater/exporter/awss3exporter"
 	otlpexporter "go.opentelemetry.io/collector/exporter/otlpexporter"
 	otlphttpexporter "go.opentelemetry.io/collector/exporter/otlphttpexporter"
 	loadbalancingexporter "github.com/open-telemetry/opentelemetry-collector-contrib/exporter/loadbalancingexporter"
@@ -29,6 +29,7 @@ import (
 	pprofextension "github.com/open-telemetry/opentelemetry-collector-contrib/extension/pprofextension"
 	zpagesextension "go.opentelemetry.io/collector/extension/zpagesextension"
 	xraytailsamplingprocessor "github.com/tailwater-otel/tailwater/processor/xraytailsamplingprocessor"
+	awsresourceprocessor "github.com/tailwater-otel/tailwater/processor/awsresourceprocessor"
 	memorylimiterprocessor "go.opentelemetry.io/collector/processor/memorylimiterprocessor"
 	batchprocessor "go.opentelemetry.io/collector/processor/batchprocessor"
 	attributesprocessor "github.com/open-telemetry/opentelemetry-collector-contrib/processor/attributesprocessor"
@@ -105,8 +106,8 @@ func components() (otelcol.Factories, error) {
 
 	factories.Exporters, err = otelcol.MakeFactoryMap[exporter.Factory](
 		awsxrayexporter.NewFactory(),
-		awss3exporter.NewFactory(),
 		awsemfexporter.NewFactory(),
+		awss3exporter.NewFactory(),
 		otlpexporter.NewFactory(),
 		otlphttpexporter.NewFactory(),
 		loadbalancingexporter.NewFactory(),
@@ -118,8 +119,8 @@ func components() (otelcol.Factories, error) {
 	}
 	factories.ExporterModules = makeModulesMap(factories.Exporters, map[component.Type]string{
 		awsxrayexporter.NewFactory().Type(): "github.com/tailwater-otel/tailwater v0.0.0",
-		awss3exporter.NewFactory().Type(): "github.com/tailwater-otel/tailwater v0.0.0",
 		awsemfexporter.NewFactory().Type(): "github.com/tailwater-otel/tailwater v0.0.0",
+		awss3exporter.NewFactory().Type(): "github.com/tailwater-otel/tailwater v0.0.0",
 		otlpexporter.NewFactory().Type(): "go.opentelemetry.io/collector/exporter/otlpexporter v0.161.0",
 		otlphttpexporter.NewFactory().Type(): "go.opentelemetry.io/collector/exporter/otlphttpexporter v0.161.0",
 		loadbalancingexporter.NewFactory().Type(): "github.com/open-telemetry/opentelemetry-collector-contrib/exporter/loadbalancingexporter v0.161.0",
@@ -129,6 +130,7 @@ func components() (otelcol.Factories, error) {
 
 	factories.Processors, err = otelcol.MakeFactoryMap[processor.Factory](
 		xraytailsamplingprocessor.NewFactory(),
+		awsresourceprocessor.NewFactory(),
 		memorylimiterprocessor.NewFactory(),
 		batchprocessor.NewFactory(),
 		attributesprocessor.NewFactory(),
@@ -142,6 +144,7 @@ func components() (otelcol.Factories, error) {
 	}
 	factories.ProcessorModules = makeModulesMap(factories.Processors, map[component.Type]string{
 		xraytailsamplingprocessor.NewFactory().Type(): "github.com/tailwater-otel/tailwater v0.0.0",
+		awsresourceprocessor.NewFactory().Type(): "github.com/tailwater-otel/tailwater v0.0.0",
 		memorylimiterprocessor.NewFactory().Type(): "go.opentelemetry.io/collector/processor/memorylimiterprocessor v0.161.0",
 		batchprocessor.NewFactory().Type(): "go.opentelemetry.io/collector/processor/batchprocessor v0.161.0",
 		attributesprocessor.NewFactory().Type(): "github.com/open-telemetry/opentelemetry-collector-contrib/processor/attributesprocessor v0.161.0",

@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,14 +17,60 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/tailwater-otel/tailwater/demo/proc"
 )
 
-const (
-	podMemory = 64 << 20 // limits.memory of the daemon's DaemonSet
-	podRate   = 500      // segments a second
-)
+const podRate = 500 // segments a second
+
+// manifest is what docs/migrate-from-daemon.md tells Kubernetes.
+type manifest struct {
+	command []string
+	config  string // the ConfigMap's config.yaml
+	memory  int64  // limits.memory
+}
+
+func readManifest(t *testing.T) manifest {
+	text, err := os.ReadFile("../docs/migrate-from-daemon.md")
+	require.NoError(t, err)
+	_, block, found := strings.Cut(string(text), "```yaml\napiVersion:")
+	require.True(t, found)
+	block, _, _ = strings.Cut(block, "```")
+	objects := yaml.NewDecoder(strings.NewReader("apiVersion:" + block))
+	var m manifest
+	for {
+		var object struct {
+			Kind string
+			Data map[string]string
+			Spec struct {
+				Template struct {
+					Spec struct {
+						Containers []struct {
+							Command   []string
+							Resources struct{ Limits struct{ Memory string } }
+						}
+					}
+				}
+			}
+		}
+		err := objects.Decode(&object)
+		if errors.Is(err, io.EOF) {
+			return m
+		}
+		require.NoError(t, err)
+		switch object.Kind {
+		case "ConfigMap":
+			m.config = object.Data["config.yaml"]
+		case "DaemonSet":
+			container := object.Spec.Template.Spec.Containers[0]
+			m.command = container.Command
+			n, err := strconv.ParseInt(strings.TrimSuffix(container.Resources.Limits.Memory, "Mi"), 10, 64)
+			require.NoError(t, err)
+			m.memory = n << 20
+		}
+	}
+}
 
 // podSeconds is how long the daemon is under load. TAILWATER_E2E_SECONDS
 // makes it longer.
@@ -50,7 +98,9 @@ exec chroot "$root" "$@"`
 // What runs on Kubernetes with the daemon's image runs with ours: the same
 // command, the same file, the same memory limit.
 func TestDaemonOnKubernetes(t *testing.T) {
-	cgroup := newMemoryCgroup(t, podMemory)
+	m := readManifest(t)
+	require.EqualValues(t, 64<<20, m.memory)
+	cgroup := newMemoryCgroup(t, m.memory)
 	fake := newFakeXRay(t)
 	fake.open()
 	address, err := proc.FreeAddress()
@@ -64,12 +114,13 @@ func TestDaemonOnKubernetes(t *testing.T) {
 	program, err := os.ReadFile(filepath.Join(filepath.Dir(binary(t)), "xray"))
 	require.NoError(t, err, "run make build")
 	require.NoError(t, os.WriteFile(filepath.Join(root, "usr/bin/xray"), program, 0o755))
-	// The ConfigMap of the daemon's documentation, but for the port.
-	config := fmt.Sprintf("TotalBufferSizeMB: 24\nSocket:\n  UDPAddress: \"0.0.0.0:%s\"\n  TCPAddress: \"0.0.0.0:%s\"\nVersion: 2\n", port, port)
+	// A test has no port of its own: only that is another one.
+	require.Equal(t, 2, strings.Count(m.config, ":2000"))
+	config := strings.ReplaceAll(m.config, ":2000", ":"+port)
 	require.NoError(t, os.WriteFile(filepath.Join(root, "aws/xray/config.yaml"), []byte(config), 0o644))
 
-	cmd := exec.Command("unshare", "--mount", "sh", "-c", runPod, "sh", root, cgroup.procs(),
-		"/usr/bin/xray", "-c", "/aws/xray/config.yaml")
+	require.Equal(t, []string{"/usr/bin/xray", "-c", "/aws/xray/config.yaml"}, m.command)
+	cmd := exec.Command("unshare", append([]string{"--mount", "sh", "-c", runPod, "sh", root, cgroup.procs()}, m.command...)...)
 	cmd.Env = []string{"AWS_REGION=eu-west-1", "AWS_ENDPOINT_URL_XRAY=" + fake.url(), "AWS_EC2_METADATA_DISABLED=true", "PATH=" + os.Getenv("PATH")}
 	daemon, err := proc.Start("xray", cmd, nil)
 	require.NoError(t, err)
@@ -83,7 +134,7 @@ func TestDaemonOnKubernetes(t *testing.T) {
 		return strings.Contains(daemon.Log.String(), "[Info] Starting proxy http server on ")
 	}, startWait, tick, daemon.Log)
 	idle := readMemory(t, cmd.Process.Pid)
-	assert.Less(t, idle.anonymous, int64(podMemory/3), "idle anonymous memory")
+	assert.Less(t, idle.anonymous, m.memory/3, "idle anonymous memory")
 
 	udp := dial(t, "udp", address)
 	sent := 0
@@ -105,7 +156,7 @@ func TestDaemonOnKubernetes(t *testing.T) {
 	fake.waitFor(ids)
 	busy := readMemory(t, cmd.Process.Pid)
 	peak, kills := cgroup.usage()
-	t.Logf("%d segments; idle: %v; after: %v; peak of the cgroup %.1f of %.0f MiB", sent, idle, busy, mib(peak), mib(podMemory))
+	t.Logf("%d segments; idle: %v; after: %v; peak of the cgroup %.1f of %.0f MiB", sent, idle, busy, mib(peak), mib(m.memory))
 	assert.Zero(t, kills, "the kernel killed the daemon")
 	_, more := fake.missing(ids)
 	assert.Empty(t, more, "sent twice")

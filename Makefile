@@ -46,8 +46,8 @@ bin/xray bin/tailwaterctl:
 test: lint unit cross build-size e2e packages-test image-test ## everything CI runs
 
 .PHONY: unit
-unit: tools cc
-	CGO_ENABLED=1 $(GO) test -race -timeout 15m $(RACE_PACKAGES)
+unit: tools cc versitygw
+	VERSITYGW=$(TOOLS)/versitygw CGO_ENABLED=1 $(GO) test -race -timeout 15m $(RACE_PACKAGES)
 	$(GO) test -timeout 15m ./distro
 	$(GO) test -timeout 15m -run 'TestKeepsWhatAnSDKKeeps|TestMemoryOfPendingSpans' ./processor/xraytailsamplingprocessor
 
@@ -164,6 +164,14 @@ $(TOOLS)/.stamp: $(wildcard tools/go.* tools/*/go.*)
 
 $(TOOLS)/.packages: tools/packages/go.mod tools/packages/go.sum
 	$(GO) build -C tools/packages -o $(TOOLS)/ tool
+	@touch $@
+
+# A real S3 server for tests, in a module of its own: it shares no version with ours.
+.PHONY: versitygw
+versitygw: $(TOOLS)/versitygw ## .tools/versitygw, an S3 server for tests
+
+$(TOOLS)/versitygw: tools/versitygw/go.mod tools/versitygw/go.sum
+	$(GO) build -C tools/versitygw -o $(TOOLS)/ tool
 	@touch $@
 
 # The race detector needs a C compiler.

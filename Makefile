@@ -5,11 +5,16 @@ TOOLS := $(CURDIR)/.tools
 BIN   := $(CURDIR)/bin
 LDFLAGS := -s -w
 FUZZTIME ?= 60s
+VERSION := $(shell sed -n 's/^  version: //p' builder-config.yaml)
+ARCHES  ?= amd64 arm64
+
+# Binaries are static, and everything but the race detector shares one cache.
+export CGO_ENABLED ?= 0
 
 # The packages whose tests run under the race detector: everything of ours but
 # the distribution, which links every component (no concurrency of its own),
-# and the end-to-end tests, which start the binary. The simulation of the tail
-# sampler is shorter under the detector, and runs in full without it.
+# and the end-to-end tests, which start the binary. Two tests of the tail sampler
+# do less under the detector, and all without it.
 RACE_PACKAGES = $$($(GO) list ./... | grep -v -e '/distro$$' -e '/e2e$$')
 COMPONENTS = $(patsubst %/metadata.yaml,%,$(wildcard */*/metadata.yaml))
 
@@ -38,13 +43,13 @@ bin/xray bin/tailwaterctl:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='$(LDFLAGS)' -o $(BIN)/$(@F) ./cmd/$(@F)
 
 .PHONY: test
-test: lint unit cross build-size e2e ## everything CI runs
+test: lint unit cross build-size e2e packages-test image-test ## everything CI runs
 
 .PHONY: unit
 unit: tools cc
-	$(GO) test -race -timeout 15m $(RACE_PACKAGES)
+	CGO_ENABLED=1 $(GO) test -race -timeout 15m $(RACE_PACKAGES)
 	$(GO) test -timeout 15m ./distro
-	$(GO) test -timeout 15m -run TestKeepsWhatAnSDKKeeps ./processor/xraytailsamplingprocessor
+	$(GO) test -timeout 15m -run 'TestKeepsWhatAnSDKKeeps|TestMemoryOfPendingSpans' ./processor/xraytailsamplingprocessor
 
 # The tests mostly wait, some for the 10 s after which a sampler asks again, so
 # more of them run at once than there are cores.
@@ -71,6 +76,52 @@ build-size: build
 		size=$$(stat -c %s $$file 2>/dev/null || stat -f %z $$file); \
 		echo "$$file: $$((size / 1000000)) MB of $$most"; test $$size -le $$((most * 1000000)) || exit 1; \
 	done
+
+# dist/package: the programs for packages. dist/image: the whole file system of
+# the image. An architecture is one of ARCHES.
+CA_BUNDLE ?= $(firstword $(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem))
+
+.PHONY: stage
+stage:
+	@test -n '$(CA_BUNDLE)' || { echo "no bundle of certificate authorities on this machine: name one in CA_BUNDLE"; exit 1; }
+	@for arch in $(ARCHES); do \
+		package=dist/package/linux-$$arch/usr/bin image=dist/image/linux-$$arch; \
+		rm -rf dist/package/linux-$$arch $$image; \
+		mkdir -p $$package $$image/usr/bin $$image/etc/ssl/certs $$image/etc/tailwater $$image/var/lib/tailwater; \
+		for program in distro cmd/*; do \
+			name=$$(basename $$program); test $$name != distro || name=tailwater; \
+			echo "building $$name for linux/$$arch"; \
+			GOOS=linux GOARCH=$$arch $(GO) build -trimpath -ldflags='$(LDFLAGS)' -o $$image/usr/bin/$$name ./$$program || exit 1; \
+			test $$name = xray || cp $$image/usr/bin/$$name $$package/; \
+		done; \
+		cp configs/*.yaml $$image/etc/tailwater/; \
+		cp '$(CA_BUNDLE)' $$image/etc/ssl/certs/ca-certificates.crt; \
+		echo 'nonroot:x:65532:65532::/var/lib/tailwater:/sbin/nologin' >$$image/etc/passwd; \
+		touch $$image/var/lib/tailwater/.keep; \
+	done
+
+.PHONY: image
+image: stage ## tailwater:VERSION for each of ARCHES, with buildah or docker
+	@IMAGE=tailwater VERSION=$(VERSION) ARCHES='$(ARCHES)' distro/packaging/image.sh
+
+.PHONY: packages
+packages: stage $(TOOLS)/.packages ## dist/*.deb and *.rpm for each of ARCHES, with SBOM
+	@for arch in $(ARCHES); do \
+		$(TOOLS)/cyclonedx-gomod bin -json -licenses=false -std -version v$(VERSION) -output dist/tailwater-$$arch.cdx.json dist/package/linux-$$arch/usr/bin/tailwater || exit 1; \
+		for format in deb rpm; do \
+			ARCH=$$arch VERSION=$(VERSION) $(TOOLS)/nfpm package --config distro/packaging/nfpm.yaml --packager $$format --target dist/ || exit 1; \
+		done; \
+	done
+
+# The native packages are unpacked, and what is in them run.
+NATIVE := $(shell $(GO) env GOARCH)
+.PHONY: packages-test image-test
+packages-test:
+	$(MAKE) packages ARCHES=$(NATIVE)
+	DIST=$(CURDIR)/dist $(GO) test -C tools/packages -count=1 ./...
+image-test:
+	$(MAKE) stage ARCHES=$(NATIVE)
+	IMAGE_ARCH=$(NATIVE) $(GO) test -count=1 ./distro/packaging
 
 .PHONY: lint
 lint: tools ## gofmt, go vet, staticcheck
@@ -105,8 +156,14 @@ generate: tools ## distro/, component metadata and README tables
 .PHONY: tools
 tools: $(TOOLS)/.stamp
 
-$(TOOLS)/.stamp: tools/go.mod tools/go.sum
-	$(GO) build -C tools -o $(TOOLS)/ tool
+# Helm and the makers of packages are modules of their own: their dependencies
+# would lift those of the other tools.
+$(TOOLS)/.stamp: $(wildcard tools/go.* tools/*/go.*)
+	@for module in tools tools/helm; do $(GO) build -C $$module -o $(TOOLS)/ tool || exit 1; done
+	@touch $@
+
+$(TOOLS)/.packages: tools/packages/go.mod tools/packages/go.sum
+	$(GO) build -C tools/packages -o $(TOOLS)/ tool
 	@touch $@
 
 # The race detector needs a C compiler.
@@ -127,4 +184,4 @@ node-e2e:
 
 .PHONY: clean
 clean: ## remove what the targets made
-	rm -rf bin .tools .cache demo/node_modules e2e/node/node_modules
+	rm -rf bin dist .tools .cache demo/node_modules e2e/node/node_modules

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
 	"github.com/tailwater-otel/tailwater/internal/awsclient"
@@ -95,6 +97,8 @@ func (x *xray) close(ctx context.Context) {
 			lost += s.Requests
 		}
 		if lost > 0 {
+			x.p.telemetry.ProcessorXrayTailSamplingStatisticsLost.Add(context.WithoutCancel(ctx), lost,
+				metric.WithAttributes(attribute.String("reason", lostShutdown)))
 			x.p.logger.Warn("X-Ray did not take the last sampling statistics, which are lost", zap.Int64("requests", lost))
 		}
 	}

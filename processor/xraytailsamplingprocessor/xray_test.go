@@ -277,6 +277,7 @@ func TestXRayHangsAtTheStop(t *testing.T) {
 		require.NoError(t, h.Shutdown(t.Context()))
 		assert.Equal(t, lastReportTimeout, time.Since(begun))
 		assert.Equal(t, 1, h.sink.count(), "what is kept is sent meanwhile")
+		assert.EqualValues(t, 10, h.sum(t, "processor_xray_tail_sampling_statistics_lost", "reason", lostShutdown))
 		h.stopped(t)
 	})
 }

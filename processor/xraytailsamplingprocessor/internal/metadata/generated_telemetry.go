@@ -40,6 +40,7 @@ type TelemetryBuilder struct {
 	ProcessorXrayTailSamplingRulesAge        metric.Float64ObservableGauge
 	ProcessorXrayTailSamplingSpans           metric.Int64Counter
 	ProcessorXrayTailSamplingSpansLost       metric.Int64Counter
+	ProcessorXrayTailSamplingStatisticsLost  metric.Int64Counter
 	ProcessorXrayTailSamplingSupersededSpans metric.Int64Counter
 	ProcessorXrayTailSamplingTraces          metric.Int64Counter
 }
@@ -224,6 +225,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_processor_xray_tail_sampling_spans_lost",
 		metric.WithDescription("Spans that were to be sent and were not, by reason: queue_full (the next component is too slow), rejected (it refused them for good), retries_exhausted (it refused them for a minute), shutdown (not delivered in shutdown_timeout), internal (an error in the program, in reading, deciding or sending); and missing_trace_id (a span without one, which was never held) [Alpha]"),
 		metric.WithUnit("{span}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorXrayTailSamplingStatisticsLost, err = builder.meter.Int64Counter(
+		"otelcol_processor_xray_tail_sampling_statistics_lost",
+		metric.WithDescription("Requests of which X-Ray did not hear in sampling statistics, by reason: shutdown (it did not take the last report within 2 s) [Alpha]"),
+		metric.WithUnit("{request}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorXrayTailSamplingSupersededSpans, err = builder.meter.Int64Counter(

@@ -44,6 +44,7 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ProcessorXrayTailSamplingRetries.Add(context.Background(), 1)
 	tb.ProcessorXrayTailSamplingSpans.Add(context.Background(), 1)
 	tb.ProcessorXrayTailSamplingSpansLost.Add(context.Background(), 1)
+	tb.ProcessorXrayTailSamplingStatisticsLost.Add(context.Background(), 1)
 	tb.ProcessorXrayTailSamplingSupersededSpans.Add(context.Background(), 1)
 	tb.ProcessorXrayTailSamplingTraces.Add(context.Background(), 1)
 	AssertEqualProcessorXrayTailSamplingDecisionDelay(t, testTel,
@@ -80,6 +81,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorXrayTailSamplingSpansLost(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorXrayTailSamplingStatisticsLost(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorXrayTailSamplingSupersededSpans(t, testTel,

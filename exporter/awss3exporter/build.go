@@ -1,0 +1,391 @@
+package awss3exporter
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/tailwater-otel/tailwater/internal/archive"
+	"github.com/tailwater-otel/tailwater/internal/spool"
+)
+
+// builder makes Parquet files of a segment, one for each partition. It reads
+// the log twice at most, and holds a run, a row group and a frame in memory.
+type builder struct {
+	config     *Config
+	partitions *partitions
+	tool       string
+	runBytes   int
+}
+
+// built counts what became of the spans of a segment.
+type built struct {
+	duplicates int64
+	diverted   [numReasons]int64
+	unreadable int64
+	rows       int64
+}
+
+// Why a span is not in the partition of its start.
+const (
+	notDiverted = iota
+	divertedLate
+	divertedFuture
+	divertedPartitions
+	numReasons
+)
+
+var diversions = [numReasons]string{divertedLate: "late", divertedFuture: "future", divertedPartitions: "partitions"}
+
+// build writes the files. The same segment and configuration give the same rows
+// in the same files.
+func (b *builder) build(ctx context.Context, g *spool.Segment, create, temporary func(string) (spool.File, error)) ([]spool.Output, spool.Damage, built, error) {
+	var done built
+	file, err := temporary(g.Name(0, ".origins"))
+	if err != nil {
+		return nil, spool.Damage{}, done, err
+	}
+	m := &merge{
+		builder: b, segment: g, create: create, done: &done,
+		of:      b.partitions.cached(),
+		origins: newOrigins(file),
+		decoded: map[int64]decodedOrigin{},
+		open:    map[string]*partitionFile{},
+	}
+	s := &sorter{create: temporary, name: func(n int) string { return g.Name(n, ".run") }, limit: b.runBytes}
+	s.reserve(g.Size(), g.Items())
+	damage, err := m.read(ctx, s)
+	if err == nil {
+		err = m.origins.w.Flush()
+	}
+	if err == nil {
+		m.choose()
+		err = s.merged(func(ref *spanRef, span []byte) error {
+			if len(m.batch) == 0 && ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return m.add(ref, span)
+		})
+	}
+	if err == nil {
+		err = m.flush()
+	}
+	if err == nil {
+		err = m.closeAll(nil)
+	}
+	if err != nil {
+		return nil, damage, done, err
+	}
+	if done.unreadable > 0 && damage.Err == nil {
+		damage.Err = fmt.Errorf("%d spans are %w", done.unreadable, errOTLP)
+	}
+	return m.outputs, damage, done, nil
+}
+
+// merge is the work on one segment.
+type merge struct {
+	*builder
+	segment *spool.Segment
+	create  func(string) (spool.File, error)
+	done    *built
+	of      func(time.Time) string
+
+	spans   map[string]int64 // of each partition
+	arrival map[string]bool  // partitions in which spans came
+	allowed map[string]bool
+
+	origins *origins
+	decoded map[int64]decodedOrigin
+
+	batch   []spanRef
+	bytes   []byte   // the batch's records, one after the other
+	records [][]byte // the same, for decode
+	message []byte   // of decode
+	open    map[string]*partitionFile
+	outputs []spool.Output
+}
+
+// read takes the spans of the log into s and counts them by partition.
+func (m *merge) read(ctx context.Context, s *sorter) (spool.Damage, error) {
+	m.spans, m.arrival = map[string]int64{}, map[string]bool{}
+	var buf []byte
+	return m.segment.Frames(func(f spool.Frame) error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		data, err := decode(&f, buf)
+		if err != nil {
+			m.done.unreadable += int64(f.Items)
+			return nil
+		}
+		if f.Codec != codecNone {
+			buf = data
+		}
+		ingest := f.Time.UnixNano()
+		m.arrival[m.of(f.Time)] = true
+		read := 0
+		err = visit(data, func(o *origin, span []byte) error {
+			key, err := keyOf(span)
+			if err != nil {
+				return err
+			}
+			at, err := m.origins.add(o)
+			if err != nil {
+				return &diskError{err}
+			}
+			if err := s.add(spanRef{key: key, origin: at, ingest: ingest}, span); err != nil {
+				return &diskError{err}
+			}
+			m.count(key.Start, ingest)
+			read++
+			return nil
+		})
+		var disk *diskError
+		if errors.As(err, &disk) {
+			return disk.error
+		}
+		if err != nil {
+			m.done.unreadable += int64(max(0, f.Items-read))
+		}
+		return nil
+	})
+}
+
+// diskError tells trouble with temporary files from trouble with the data.
+type diskError struct{ error }
+
+// maxCounted bounds the partitions of one log that are counted. Spans of
+// others are diverted.
+const maxCounted = 4096
+
+func (m *merge) count(start, ingest int64) {
+	if m.outside(start, ingest) != notDiverted {
+		return
+	}
+	partition := m.of(time.Unix(0, start))
+	if _, ok := m.spans[partition]; ok || len(m.spans) < maxCounted {
+		m.spans[partition]++
+	}
+}
+
+// outside says whether a span is too old or too new for its own partition.
+func (m *merge) outside(start, ingest int64) int {
+	p := &m.config.Parquet
+	switch late, future := int64(p.LateLimit), int64(p.FutureLimit); {
+	case start <= 0:
+		return divertedLate
+	case late > 0 && start < ingest-late:
+		return divertedLate
+	case future > 0 && start > ingest+future:
+		return divertedFuture
+	}
+	return notDiverted
+}
+
+// choose decides which partitions get files: those in which spans came, and of
+// the others those with the most spans.
+func (m *merge) choose() {
+	m.allowed = maps.Clone(m.arrival)
+	others := slices.SortedFunc(maps.Keys(m.spans), func(a, b string) int {
+		return cmp.Or(cmp.Compare(m.spans[b], m.spans[a]), cmp.Compare(a, b))
+	})
+	for _, partition := range others {
+		if len(m.allowed) >= m.config.Parquet.MaxPartitions {
+			break
+		}
+		m.allowed[partition] = true
+	}
+}
+
+// place returns the partition of a span, and why it is not its own.
+func (m *merge) place(ref *spanRef) (string, int) {
+	why := m.outside(ref.key.Start, ref.ingest)
+	if why == notDiverted {
+		if partition := m.of(time.Unix(0, ref.key.Start)); m.allowed[partition] {
+			return partition, notDiverted
+		}
+		why = divertedPartitions
+	}
+	return m.of(time.Unix(0, ref.ingest)), why
+}
+
+// Spans are decoded in batches: one by one, each would cost a message.
+const (
+	batchSpans = 128
+	batchBytes = 1 << 20
+)
+
+func (m *merge) add(ref *spanRef, span []byte) error {
+	m.batch = append(m.batch, *ref)
+	m.batch[len(m.batch)-1].at = uint32(len(m.bytes))
+	m.bytes = append(m.bytes, span...)
+	if len(m.batch) < batchSpans && len(m.bytes) < batchBytes {
+		return nil
+	}
+	return m.flush()
+}
+
+// flush decodes the batch and writes its spans.
+func (m *merge) flush() error {
+	records := m.records[:0]
+	for i := range m.batch {
+		records = append(records, m.bytes[m.batch[i].at:][:m.batch[i].size])
+	}
+	m.records = records
+	spans, err := m.decode(records)
+	for i := range m.batch {
+		if err == nil {
+			err = m.write(&m.batch[i], spans.At(i))
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		// One of them is bad: only that one is lost.
+		one, bad := m.decode(records[i : i+1])
+		if bad != nil {
+			m.done.unreadable++
+		} else if err := m.write(&m.batch[i], one.At(0)); err != nil {
+			return err
+		}
+	}
+	m.batch, m.bytes = m.batch[:0], m.bytes[:0]
+	return nil
+}
+
+func (m *merge) decode(records [][]byte) (ptrace.SpanSlice, error) {
+	if len(records) == 0 {
+		return ptrace.NewSpanSlice(), nil
+	}
+	m.message = (&origin{}).appendData(m.message[:0], records...)
+	td, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(m.message) // which copies
+	if err != nil {
+		return ptrace.SpanSlice{}, err
+	}
+	return td.ResourceSpans().At(0).ScopeSpans().At(0).Spans(), nil
+}
+
+func (m *merge) write(ref *spanRef, span ptrace.Span) error {
+	o, err := m.origin(ref.origin)
+	if err != nil {
+		return err
+	}
+	if !o.ok {
+		m.done.unreadable++
+		return nil
+	}
+	partition, why := m.place(ref)
+	f, err := m.file(partition)
+	if err != nil {
+		return err
+	}
+	m.done.diverted[why]++
+	rs := o.traces.ResourceSpans().At(0)
+	ss := rs.ScopeSpans().At(0)
+	if err := f.writer.Write(rs.Resource(), rs.SchemaUrl(), ss.Scope(), ss.SchemaUrl(), span, time.Unix(0, ref.ingest), why != notDiverted); err != nil {
+		return fmt.Errorf("write a row: %w", err)
+	}
+	return nil
+}
+
+// decodedOrigin is a resource and scope; not ok if they are not OTLP.
+type decodedOrigin struct {
+	traces ptrace.Traces
+	ok     bool
+}
+
+// maxDecoded bounds the origins that are decoded at a time.
+const maxDecoded = 2048
+
+func (m *merge) origin(at int64) (decodedOrigin, error) {
+	if o, ok := m.decoded[at]; ok {
+		return o, nil
+	}
+	data, err := m.origins.get(at)
+	if err != nil {
+		return decodedOrigin{}, err
+	}
+	td, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(data)
+	if len(m.decoded) >= maxDecoded {
+		clear(m.decoded)
+	}
+	o := decodedOrigin{traces: td, ok: err == nil}
+	m.decoded[at] = o
+	return o, nil
+}
+
+// partitionFile is a Parquet file being written.
+type partitionFile struct {
+	output spool.Output
+	file   spool.File
+	writer *archive.Writer
+}
+
+// file returns the file of a partition. Since spans come sorted by time, a
+// partition is over when another begins; only those in which spans came stay
+// open, for what is diverted to them.
+func (m *merge) file(partition string) (*partitionFile, error) {
+	if f := m.open[partition]; f != nil {
+		return f, nil
+	}
+	if err := m.closeAll(m.arrival); err != nil {
+		return nil, err
+	}
+	n := len(m.outputs)
+	name := m.segment.Name(n, ".parquet")
+	file, err := m.create(name)
+	if err != nil {
+		return nil, err
+	}
+	u := &m.config.S3Uploader
+	f := &partitionFile{
+		output: spool.Output{
+			File:      name,
+			Bucket:    u.S3Bucket,
+			Key:       u.key("", partition, fmt.Sprintf("traces_%s-%d.parquet", m.segment.ID(), n)),
+			Segment:   m.segment.ID(),
+			Partition: partition,
+		},
+		file: file,
+		writer: archive.NewWriter(file, archive.Options{
+			RowGroupRows: m.config.Parquet.RowGroupRows,
+			Collector:    m.segment.Node(),
+			SegmentID:    m.segment.ID(),
+			Partition:    partition,
+			Tool:         m.tool,
+		}),
+	}
+	m.open[partition] = f
+	m.outputs = append(m.outputs, f.output) // the rest when it is closed
+	return f, nil
+}
+
+// closeAll completes the files that are open, but not those to keep.
+func (m *merge) closeAll(keep map[string]bool) error {
+	for _, partition := range slices.Sorted(maps.Keys(m.open)) {
+		if keep[partition] {
+			continue
+		}
+		f := m.open[partition]
+		delete(m.open, partition)
+		info, err := f.writer.Close()
+		if err != nil {
+			return fmt.Errorf("complete a file: %w", err)
+		}
+		for i := range m.outputs {
+			if o := &m.outputs[i]; o.File == f.output.File {
+				o.Rows, o.Digest = info.Rows, hex.EncodeToString(info.Digest[:])
+			}
+		}
+		m.done.rows += info.Rows
+		m.done.duplicates += info.Duplicates
+	}
+	return nil
+}

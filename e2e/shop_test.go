@@ -57,6 +57,7 @@ func TestShop(t *testing.T) {
 	require.Empty(t, report.Misses)
 	checkWithJavaScript(t, addresses.API, sent, from)
 	checkPages(t, addresses.API, sent)
+	checkMetrics(t, c, sent)
 
 	c.stop()
 	assert.Empty(t, c.complaints())
@@ -64,6 +65,35 @@ func TestShop(t *testing.T) {
 		assert.NotContains(t, strings.ToLower(line.(string)), "error", "a service complains")
 		return true
 	})
+}
+
+// checkMetrics reads what the metrics of every span say: each request entered
+// at the front, and failed as its scenario says.
+func checkMetrics(t *testing.T, c *collector, sent []shop.Sent) {
+	cw := newCloud(t, c)
+	front := map[string]string{"Environment": "generic:default", "Service": "frontend"}
+	require.Eventually(t, func() bool {
+		n, _ := cw.stat("Tailwater", "Latency", "SampleCount", front)
+		return n >= float64(len(sent))
+	}, wait, 200*time.Millisecond)
+	faults, errors, throttles := 0.0, 0.0, 0.0
+	for _, s := range sent {
+		switch status := s.Scenario.Status; {
+		case status >= 500:
+			faults++
+		case status == 429:
+			errors++
+			throttles++
+		case status >= 400:
+			errors++
+		}
+	}
+	for name, want := range map[string]float64{"Fault": faults, "Error": errors, "Throttle": throttles} {
+		n, _ := cw.stat("Tailwater", name, "SampleCount", front)
+		assert.Equal(t, float64(len(sent)), n, name)
+		sum, _ := cw.stat("Tailwater", name, "Sum", front)
+		assert.Equal(t, want, sum, name)
+	}
 }
 
 // checkWithJavaScript reads the same through @aws-sdk/client-xray.

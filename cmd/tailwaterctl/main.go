@@ -21,6 +21,7 @@ type command struct {
 }
 
 var commands = []command{
+	{"athena-ddl", "print the Athena table of the archive that a configuration writes", athenaDDL},
 	{"daemon-config", "print the collector configuration that an X-Ray daemon's flags and file mean", daemonConfig},
 	{"doctor", "find out why a configuration does not work on this machine", runDoctor},
 }

@@ -6,12 +6,14 @@ import (
 )
 
 // candidates finds, among series without number that have no place, those with
-// much traffic, in constant memory and time: in each of its slots, series that
+// much traffic, in constant memory and time: in each slot of a row, series that
 // hash to it vote for themselves and against the one that holds it. Who has
 // more than half of a slot's traffic holds it, with a count that is never more
-// than its true one.
+// than its true one. Series that are in each other's way in one row are not in
+// the other, nor after the next flush.
 type candidates struct {
-	slots [candidateSlots]candidate
+	salt uint64
+	rows [2][candidateSlots]candidate
 }
 
 type candidate struct {
@@ -19,26 +21,35 @@ type candidate struct {
 	count float64
 }
 
-const candidateSlots = 512
+const candidateSlots = 128
 
 func (c *candidates) add(hash uint64, weight float64) {
-	s := &c.slots[hash%candidateSlots]
-	switch {
-	case s.hash == hash:
-		s.count += weight
-	case s.count >= weight:
-		s.count -= weight
-	default:
-		*s = candidate{hash, weight - s.count}
+	mixed := (hash ^ c.salt) * 0x9e3779b97f4a7c15
+	for i := range c.rows {
+		s := &c.rows[i][mixed>>(32+16*i)%candidateSlots]
+		switch {
+		case s.hash == hash:
+			s.count += weight
+		case s.count >= weight:
+			s.count -= weight
+		default:
+			*s = candidate{hash, weight - s.count}
+		}
 	}
 }
 
-// appendTo appends those who hold a slot.
+// appendTo appends those who hold a slot, each once.
 func (c *candidates) appendTo(all []ranked, shard int, t *tenant) []ranked {
-	for _, s := range c.slots {
-		if s.count > 0 {
-			all = append(all, ranked{candidate: s, shard: shard, tenant: t})
+	best := map[uint64]float64{}
+	for i := range c.rows {
+		for _, s := range c.rows[i] {
+			if s.count > best[s.hash] {
+				best[s.hash] = s.count
+			}
 		}
+	}
+	for hash, count := range best {
+		all = append(all, ranked{candidate: candidate{hash, count}, shard: shard, tenant: t})
 	}
 	return all
 }

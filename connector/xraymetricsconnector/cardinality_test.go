@@ -3,6 +3,7 @@ package xraymetricsconnector
 import (
 	"fmt"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -26,7 +27,7 @@ func named(service string, from, to int) ptrace.Traces {
 	for i := from; i < to; i++ {
 		span := spans.AppendEmpty()
 		span.SetKind(server)
-		span.SetName(fmt.Sprintf("op_%d", i))
+		span.SetName("op_" + strconv.Itoa(i))
 		span.SetTraceID(pcommon.TraceID{1})
 		span.SetStartTimestamp(pcommon.NewTimestampFromTime(start))
 		span.SetEndTimestamp(pcommon.NewTimestampFromTime(start.Add(time.Millisecond)))
@@ -43,9 +44,13 @@ func entry(service, operation string) string {
 func TestAMillionOperations(t *testing.T) {
 	h := prepare(t, nil)
 	before := heap()
-	const batch, all = 10_000, 1_000_000
+	const batch, all = 5_000, 1_000_000
+	td := named("shop", 0, batch)
 	for from := 0; from < all; from += batch {
-		h.send(t, named("shop", from, from+batch))
+		for i, span := range td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().All() {
+			span.SetName("op_" + strconv.Itoa(from+i))
+		}
+		h.send(t, td)
 	}
 	grew := heap() - before
 	got := h.flushNow(t)
@@ -90,7 +95,7 @@ func TestTrafficDecidesWhoHasAPlace(t *testing.T) {
 			total += p.count
 		}
 		assert.EqualValues(t, 100+500+20*30, total)
-		if round == 0 {
+		if round < 2 {
 			continue
 		}
 		missing := 0

@@ -17,12 +17,38 @@ type Config struct {
 	MetricsFlushInterval time.Duration `mapstructure:"metrics_flush_interval"`
 	// Sets of dimensions; those with a `Remote…` key are of calls, the others of requests. Without a set for calls or for requests, these are not counted. Sets whose keys a series lacks are skipped by the exporter.
 	DimensionSets [][]string `mapstructure:"dimension_sets"`
+	// X-Ray groups: traces that are counted as a whole, by filter expressions. Without any, no trace is held.
+	Groups []GroupConfig `mapstructure:"groups"`
+	// Time after a trace's first span at which it is counted in groups at the latest. 1 s to 1 h.
+	DecisionWait time.Duration `mapstructure:"decision_wait"`
+	// Time without a new span after which a trace is counted in groups if its entry span has ended and no parent is missing. Up to `decision_wait`.
+	DecisionIdle time.Duration `mapstructure:"decision_idle"`
+	// What a parent that is not there means to groups: `wait` takes it for a request that still runs, until `decision_wait`; `ignore` takes it for one that never comes.
+	MissingParent string `mapstructure:"missing_parent"`
+	// Memory for the summaries of traces that are not counted in groups yet.
+	Buffer BufferConfig `mapstructure:"buffer"`
 	// Bounds of the number of series.
 	Cardinality CardinalityConfig `mapstructure:"cardinality"`
 	// Latencies.
 	Histogram HistogramConfig `mapstructure:"histogram"`
 	// Time that a shutdown takes at most for the last flush; what is not delivered then is counted and lost.
 	ShutdownTimeout time.Duration `mapstructure:"shutdown_timeout"`
+}
+
+// GroupConfig is a group of traces.
+type GroupConfig struct {
+	// Name, 1 to 32 letters, digits and dashes: the dimension `GroupName`.
+	Name string `mapstructure:"name"`
+	// X-Ray filter expression.
+	Filter string `mapstructure:"filter"`
+}
+
+// BufferConfig bounds memory.
+type BufferConfig struct {
+	// Bytes of all summaries. When it is full, the oldest traces are counted early. 0 means an eighth of the process's memory limit, or 128 MiB where it has none.
+	MaxBytes int64 `mapstructure:"max_bytes"`
+	// Bytes of a summary at which its trace is counted, and further spans of it are left out. 4 KiB to 1 GiB; half of `max_bytes` where that is less.
+	MaxTraceBytes int64 `mapstructure:"max_trace_bytes"`
 }
 
 // CardinalityConfig bounds the number of series.
@@ -52,6 +78,17 @@ const (
 	minBuckets    = 8
 	maxBuckets    = 1024
 	maxSets       = 50
+	maxGroups     = 100
+
+	minBufferBytes = 1 << 20
+	minTraceBytes  = 1 << 12
+	maxTraceBytes  = 1 << 30 // a trace's facts are addressed with 32 bits
+)
+
+// The values of missing_parent.
+const (
+	missingWait   = "wait"
+	missingIgnore = "ignore"
 )
 
 // Validate returns everything that is wrong with the configuration.
@@ -79,6 +116,26 @@ func (c *Config) Validate() error {
 				bad("dimension_sets::%d has %q twice", i, key)
 			}
 		}
+	}
+	if len(c.Groups) > maxGroups {
+		bad("groups has %d groups, allowed are %d", len(c.Groups), maxGroups)
+	}
+	_, _, wrong := compileGroups(c.Groups)
+	errs = append(errs, wrong...)
+	if c.DecisionWait < time.Second || c.DecisionWait > time.Hour {
+		bad("decision_wait is %v, allowed is 1s to 1h", c.DecisionWait)
+	}
+	if c.DecisionIdle <= 0 || c.DecisionIdle > c.DecisionWait {
+		bad("decision_idle is %v, allowed is more than 0 up to decision_wait (%v)", c.DecisionIdle, c.DecisionWait)
+	}
+	if c.MissingParent != missingWait && c.MissingParent != missingIgnore {
+		bad("missing_parent is %q, allowed are %q and %q", c.MissingParent, missingWait, missingIgnore)
+	}
+	if c.Buffer.MaxBytes != 0 && c.Buffer.MaxBytes < minBufferBytes {
+		bad("buffer::max_bytes is %d, allowed is 0 or at least %d", c.Buffer.MaxBytes, minBufferBytes)
+	}
+	if n := c.Buffer.MaxTraceBytes; n < minTraceBytes || n > maxTraceBytes {
+		bad("buffer::max_trace_bytes is %d, allowed is %d to %d", n, minTraceBytes, maxTraceBytes)
 	}
 	for _, limit := range []struct {
 		key              string

@@ -2,6 +2,7 @@ package xraymetricsconnector
 
 import (
 	"context"
+	"errors"
 	"hash/maphash"
 	"runtime"
 	"sync"
@@ -35,6 +36,7 @@ type metricsConnector struct {
 	windows   *windows
 	sets      dimensionSets
 	options   options
+	groups    *groups // nil without any
 
 	flushed time.Time // the last flush; of the goroutine that flushes
 	health  health
@@ -51,7 +53,8 @@ type options struct {
 	inProgress, replayed metric.MeasurementOption
 	rolled               [numRolled]metric.MeasurementOption
 	rejected, retries    metric.MeasurementOption
-	shutdown             metric.MeasurementOption
+	shutdown, traceID    metric.MeasurementOption
+	causes               [numCauses]metric.MeasurementOption
 }
 
 func option(key, value string) metric.MeasurementOption {
@@ -78,6 +81,7 @@ func newConnector(set connector.Settings, cfg *Config, next consumer.Metrics) (*
 				rolledService: option("kind", "service"),
 			},
 			rejected: option("reason", lostRejected), retries: option("reason", lostRetries), shutdown: option("reason", lostShutdown),
+			traceID: option("reason", notCountedTraceID),
 		},
 	}
 	// Twice as many as threads, so that who finds one taken finds another free.
@@ -90,10 +94,32 @@ func newConnector(set connector.Settings, cfg *Config, next consumer.Metrics) (*
 			requests: len(c.sets.requests) > 0, calls: len(c.sets.calls) > 0,
 		}
 	}
-	return c, telemetry.RegisterConnectorXrayMetricsSeriesCallback(func(_ context.Context, o metric.Int64Observer) error {
-		o.Observe(c.directory.total.Load())
-		return nil
-	})
+	for i, name := range causeNames {
+		c.options.causes[i] = option("cause", name)
+	}
+	if len(cfg.Groups) > 0 {
+		if c.groups, err = newGroups(cfg, time.Now()); err != nil {
+			return nil, err
+		}
+	}
+	return c, c.watch()
+}
+
+// watch registers the gauges.
+func (c *metricsConnector) watch() error {
+	gauge := func(value func() int64) metric.Int64Callback {
+		return func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(value())
+			return nil
+		}
+	}
+	if err := c.telemetry.RegisterConnectorXrayMetricsSeriesCallback(gauge(c.directory.total.Load)); err != nil || c.groups == nil {
+		return err
+	}
+	return errors.Join(
+		c.telemetry.RegisterConnectorXrayMetricsGroupPendingBytesCallback(gauge(c.groups.budget.Used)),
+		c.telemetry.RegisterConnectorXrayMetricsGroupPendingTracesCallback(gauge(c.groups.pending)),
+	)
 }
 
 // Capabilities says that batches are only read.
@@ -107,6 +133,9 @@ func (c *metricsConnector) Start(ctx context.Context, host component.Host) error
 	c.health.host = host
 	c.flushed = time.Now()
 	c.started = true
+	if c.groups != nil {
+		c.running.Go(func() { c.settle(running) })
+	}
 	c.running.Go(func() { c.turn(running, sending) })
 	return nil
 }
@@ -121,6 +150,9 @@ func (c *metricsConnector) turn(running, sending context.Context) {
 		select {
 		case <-running.Done():
 			timer.Stop()
+			if c.groups != nil {
+				c.groups.empty(time.Now())
+			}
 			c.flush(sending, time.Now())
 			return
 		case <-timer.C:
@@ -128,6 +160,23 @@ func (c *metricsConnector) turn(running, sending context.Context) {
 		}
 	}
 }
+
+// settle counts the traces that are done in groups.
+func (c *metricsConnector) settle(ctx context.Context) {
+	ticker := time.NewTicker(tickInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-ticker.C:
+			c.groups.due(now)
+		}
+	}
+}
+
+// tickInterval is how often it is looked for traces that are done.
+const tickInterval = 250 * time.Millisecond
 
 // Shutdown flushes what was counted.
 func (c *metricsConnector) Shutdown(ctx context.Context) error {
@@ -172,6 +221,11 @@ func (c *metricsConnector) ConsumeTraces(ctx context.Context, td ptrace.Traces) 
 		}
 	}
 	c.report(ctx, o, &up)
+	if c.groups != nil {
+		if invalid := c.groups.take(td, time.Now()); invalid > 0 {
+			c.telemetry.ConnectorXrayMetricsNotCounted.Add(ctx, invalid, c.options.traceID)
+		}
+	}
 	return nil
 }
 

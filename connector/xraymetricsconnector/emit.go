@@ -133,13 +133,7 @@ func (c *metricsConnector) scope(sm pmetric.ScopeMetrics, sets [][]string, all [
 			q.SetStartTimestamp(at[0])
 			q.SetTimestamp(at[1])
 			putShare(q, w.latency.Count(), n, 1)
-			// The fault or the error, not both: they go to one field.
-			switch {
-			case j == 0 && n > 0:
-				putExample(q.Exemplars(), &w.failedFault, 1, failedField)
-			case j == 1 && n > 0 && w.faults == 0:
-				putExample(q.Exemplars(), &w.failError, 1, failedField)
-			}
+			putFailed(q.Exemplars(), w, j)
 		}
 	}
 }
@@ -183,6 +177,17 @@ func putShare(p pmetric.HistogramDataPoint, count, n uint64, one float64) {
 	}
 	p.ExplicitBounds().FromRaw([]float64{0})
 	p.BucketCounts().FromRaw([]uint64{count - n, n})
+}
+
+// putFailed adds the request that failed to the metric that it stands for:
+// faults (0), or errors (1) where there was no fault, as both go to one field.
+func putFailed(to pmetric.ExemplarSlice, w *window, metric int) {
+	switch {
+	case metric == 0 && w.faults > 0:
+		putExample(to, &w.failedFault, w.failedFault.value, failedField)
+	case metric == 1 && w.errors > 0 && w.faults == 0:
+		putExample(to, &w.failError, w.failError.value, failedField)
+	}
 }
 
 func putExample(to pmetric.ExemplarSlice, x *example, value float64, field string) {

@@ -44,6 +44,11 @@ func createDefaultConfig() component.Config {
 			{remoteService, resourceID, resourceType},
 			{remoteService},
 		},
+		// As in xray_tail_sampling: SDKs flush every 5 s, and agents batch.
+		DecisionWait:    30 * time.Second,
+		DecisionIdle:    10 * time.Second,
+		MissingParent:   missingWait,
+		Buffer:          BufferConfig{MaxTraceBytes: 8 << 20},
 		Cardinality:     CardinalityConfig{PerService: 500, Services: 1000, Series: 100_000},
 		Histogram:       HistogramConfig{MaxSize: 160},
 		ShutdownTimeout: 10 * time.Second,

@@ -34,6 +34,32 @@ func (c *metricsConnector) flush(ctx context.Context, now time.Time) {
 		c.send(ctx, md)
 		all = all[n:]
 	}
+	c.flushGroups(ctx, start, now)
+}
+
+// flushGroups sends what was counted in groups.
+func (c *metricsConnector) flushGroups(ctx context.Context, start, now time.Time) {
+	if c.groups == nil {
+		return
+	}
+	all, causes, late := c.groups.counted()
+	md, some := c.groups.metrics(all, c.cfg.Namespace, start, now)
+	for _, w := range all {
+		if w != nil {
+			c.groups.windows.put(w)
+		}
+	}
+	for i, n := range causes {
+		if n > 0 {
+			c.telemetry.ConnectorXrayMetricsGroupTraces.Add(ctx, n, c.options.causes[i])
+		}
+	}
+	if late > 0 {
+		c.telemetry.ConnectorXrayMetricsGroupLateSpans.Add(ctx, late)
+	}
+	if some {
+		c.send(ctx, md)
+	}
 }
 
 // take takes the windows out of the shards, sorted by service, and gives the
@@ -43,6 +69,7 @@ func (c *metricsConnector) take() []taken {
 	for _, s := range c.shards {
 		s.mu.Lock()
 	}
+	c.directory.flushes.Add(1)
 	var all []taken
 	common := map[string]*window{}
 	full := map[*owner]*struct{ having, wanting []ranked }{}
@@ -125,7 +152,11 @@ func (c *metricsConnector) forget(s *shard, hash uint64, gone *series) {
 	}
 	gone.tenant.count--
 	if gone.rolled {
-		_, v := values(gone.key)
+		src, v := values(gone.key)
+		if !src.isCall() {
+			gone.tenant.requests[src] = nil
+			return
+		}
 		c.directory.unroll(gone.tenant.owner, v[inRemote])
 		return
 	}

@@ -186,7 +186,7 @@ func (s *sink) report(t testing.TB) report {
 						}
 					case pmetric.MetricTypeSum:
 						for _, p := range m.Sum().DataPoints().All() {
-							put(m.Name(), p.Attributes(), p.Exemplars(), point{sum: p.DoubleValue()})
+							put(m.Name(), p.Attributes(), p.Exemplars(), point{sum: float64(p.IntValue())})
 						}
 					}
 				}

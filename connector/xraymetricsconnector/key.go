@@ -109,6 +109,15 @@ func values(key string) (s source, v [numDimensions]string) {
 	return s, v
 }
 
+// endOf is where the value of a dimension ends in a key.
+func endOf(key []byte, at int) int {
+	end := 1
+	for range at + 1 {
+		end += 2 + (int(key[end]) | int(key[end+1])<<8)
+	}
+	return end
+}
+
 // makeKey is the opposite of values.
 func makeKey(key []byte, s source, v *[numDimensions]string) []byte {
 	key = append(key, byte(s))

@@ -35,6 +35,7 @@ const (
 const (
 	notCountedInProgress = "in_progress"
 	notCountedReplayed   = "replayed"
+	notCountedTraceID    = "missing_trace_id"
 )
 
 // replayed says that a resource came from the archive.

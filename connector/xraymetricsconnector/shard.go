@@ -31,6 +31,7 @@ type series struct {
 type tenant struct {
 	*owner
 	count      int                 // of its series in this shard
+	requests   [clientSpan]*series // its rolled up requests, by source
 	reserved   map[uint64]struct{} // series that have a place when they come
 	candidates *candidates         // nil until the service is full
 }
@@ -55,6 +56,8 @@ const maxRolledRemotes = 100
 type directory struct {
 	limit CardinalityConfig
 	total atomic.Int64 // of the admitted series of all services
+	// flushes counts them.
+	flushes atomic.Uint64
 
 	mu     sync.Mutex
 	owners map[string]*owner
@@ -162,10 +165,10 @@ func (s *shard) take(d *directory, hash uint64, key []byte, sum func([]byte) uin
 	if at := s.find(hash, key); at != nil {
 		return at, rolledNothing
 	}
-	src, v := values(string(key))
-	serviceKey := key[1 : 1+4+len(v[inEnvironment])+len(v[inService])]
+	serviceKey := key[1:endOf(key, inService)]
 	t := s.tenants[string(serviceKey)]
 	if t == nil {
+		src, v := values(string(key))
 		o := d.join(serviceKey, &v, attributes)
 		if o == d.rest {
 			return s.rest(d, src, &v, sum), rolledService
@@ -181,15 +184,20 @@ func (s *shard) take(d *directory, hash uint64, key []byte, sum func([]byte) uin
 		return s.add(t, hash, string(key), false), rolledNothing
 	}
 	if t.candidates == nil {
-		t.candidates = &candidates{}
+		t.candidates = &candidates{salt: d.flushes.Load()}
 	}
 	t.candidates.add(hash, weight)
-	what := rolledOperation
-	if src.isCall() {
-		what = rolledRemoteOperation
+	if src := source(key[0]); !src.isCall() {
+		if t.requests[src] == nil {
+			_, v := values(string(key))
+			rollUp(&v)
+			t.requests[src] = s.common(d, t, src, &v, sum)
+		}
+		return t.requests[src], rolledOperation
 	}
+	src, v := values(string(key))
 	rollUp(&v)
-	return s.common(d, t, src, &v, sum), what
+	return s.common(d, t, src, &v, sum), rolledRemoteOperation
 }
 
 // common returns the series of dimensions that were rolled up.

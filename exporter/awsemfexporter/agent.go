@@ -62,9 +62,9 @@ func (a *agent) deliver(ctx context.Context, p *portion) error {
 		n, err := a.write(ctx, left)
 		a.count.sent(ctx, n)
 		left = left[n:]
-		f := awsclient.Classify(nil, err)
-		if err == nil {
-			f = awsclient.Failure{}
+		var f awsclient.Failure
+		if err != nil {
+			f = awsclient.Classify(nil, err)
 		}
 		if n > 0 || err == nil {
 			wait.Reset()

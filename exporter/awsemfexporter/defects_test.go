@@ -82,10 +82,11 @@ func TestD3RequestsAreFull(t *testing.T) {
 // A document is never cut: what is too large is split or left out whole.
 func TestD4DocumentsAreNeverCut(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.ResourceToTelemetrySettings.Included = nil })
+	now := time.Now() // of all points: they share a minute
 	md := newMetrics()
 	md.scope.Scope().Attributes().PutEmptySlice(setsAttribute).AppendEmpty().SetEmptySlice().AppendEmpty().SetStr("a")
-	for i := range 500 {
-		p := md.exponential(fmt.Sprint("h", i), "ms", delta, time.Now(), 5, 0, 0, ones(160), 5000)
+	for i := range 200 {
+		p := md.exponential(fmt.Sprint("h", i), "ms", delta, now, 5, 0, 0, ones(160), 5000)
 		put(p.Attributes(), []string{"a", "1", "large", strings.Repeat("é", 300_000)})
 	}
 	documents := f.documents(t, md)
@@ -93,7 +94,7 @@ func TestD4DocumentsAreNeverCut(t *testing.T) {
 	for _, d := range documents {
 		seen += len(d.Metrics())
 	}
-	assert.Equal(t, 500, seen)
+	assert.Equal(t, 200, seen)
 	assert.EqualValues(t, len(documents), f.sum(t, "events_made"))
 	assert.EqualValues(t, 1, f.sum(t, "fields_dropped", "reason", "event_full"))
 }
@@ -109,15 +110,16 @@ func ones(n int) []uint64 {
 // An event has at most 100 metrics and a set at most 30 dimensions.
 func TestD5LimitsOfTheFormat(t *testing.T) {
 	f := newFixture(t, nil)
+	now := time.Now() // of all points: they share a minute
 	md := newMetrics()
 	for i := range 150 {
-		md.gauge(fmt.Sprint("g", i), 1, time.Now(), "a", "1")
+		md.gauge(fmt.Sprint("g", i), 1, now, "a", "1")
 	}
 	var labels []string
 	for i := range 35 {
 		labels = append(labels, fmt.Sprint("l", i), "x")
 	}
-	md.gauge("wide", 1, time.Now(), labels...)
+	md.gauge("wide", 1, now, labels...)
 	documents := f.documents(t, md)
 	require.Len(t, documents, 3)
 	assert.Len(t, documents[0].Metrics(), 100)
@@ -230,13 +232,14 @@ func TestD10NoEmptyUnit(t *testing.T) {
 // Buckets beyond every number cost nothing else.
 func TestD11HugeBuckets(t *testing.T) {
 	f := newFixture(t, nil)
+	now := time.Now() // of all points: they share a minute
 	md := newMetrics()
-	md.exponential("huge", "", delta, time.Now(), -20, 1, 0, []uint64{1, 1}, 1e300)
-	md.exponential("tiny", "", delta, time.Now(), math.MinInt32, -5, 0, []uint64{1, 1}, 1)
-	md.exponential("odd", "", delta, time.Now(), math.MaxInt32, math.MaxInt32, 3, []uint64{1, 1}, 5)
-	md.gauge("other", 7, time.Now())
-	md.gauge("nan", math.NaN(), time.Now())
-	md.gauge("inf", math.Inf(-1), time.Now())
+	md.exponential("huge", "", delta, now, -20, 1, 0, []uint64{1, 1}, 1e300)
+	md.exponential("tiny", "", delta, now, math.MinInt32, -5, 0, []uint64{1, 1}, 1)
+	md.exponential("odd", "", delta, now, math.MaxInt32, math.MaxInt32, 3, []uint64{1, 1}, 5)
+	md.gauge("other", 7, now)
+	md.gauge("nan", math.NaN(), now)
+	md.gauge("inf", math.Inf(-1), now)
 	d := f.documents(t, md)
 	require.Len(t, d, 1)
 	assert.EqualValues(t, 7, number(t, d[0], "other"))
@@ -352,9 +355,10 @@ func TestD16EqualSeriesAreJoined(t *testing.T) {
 // A label with the name of a metric keeps its value.
 func TestD17LabelNamedLikeAMetric(t *testing.T) {
 	f := newFixture(t, nil)
+	now := time.Now() // of all points: they share a minute
 	md := newMetrics()
-	md.gauge("state", 3, time.Now(), "state", "open", "a", "1")
-	md.gauge("other", 4, time.Now(), "state", "open", "a", "1")
+	md.gauge("state", 3, now, "state", "open", "a", "1")
+	md.gauge("other", 4, now, "state", "open", "a", "1")
 	documents := f.documents(t, md)
 	require.Len(t, documents, 2)
 	assert.EqualValues(t, 3, number(t, documents[0], "state"))

@@ -275,6 +275,7 @@ func newFixture(t testing.TB, change func(*Config)) *fixture {
 	f := &fixture{logs: &fakeLogs{}, telemetry: componenttest.NewTelemetry(), host: &host{Host: componenttest.NewNopHost()}}
 	t.Cleanup(func() { _ = f.telemetry.Shutdown(context.Background()) })
 	set := exportertest.NewNopSettings(metadata.Type)
+	set.ID = component.NewID(metadata.Type) // a queue on disk is found by it
 	set.TelemetrySettings = f.telemetry.NewTelemetrySettings()
 	core, log := observer.New(zapcore.DebugLevel)
 	set.Logger, f.log = zap.New(core), log

@@ -179,6 +179,9 @@ func unmarshalPortion(in []byte) (*portion, error) {
 	r := &reader{in: in[1:]}
 	const least = 3
 	count := r.uvarint()
+	if r.err != nil {
+		return nil, r.err
+	}
 	if count > uint64(len(r.in)/least) {
 		return nil, fmt.Errorf("%w: %d events in %d bytes", errPortion, count, len(r.in))
 	}

@@ -200,7 +200,7 @@ func randomEvent(r *rand.Rand) *emf.Event {
 
 func TestAnyEventIsValid(t *testing.T) {
 	var w emf.Writer
-	for i := range uint64(150) {
+	for i := range uint64(50) {
 		r := rand.New(rand.NewPCG(i, 3))
 		e := randomEvent(r)
 		w.MaxMessage = []int{0, 16 << 10, 65507}[r.IntN(3)]

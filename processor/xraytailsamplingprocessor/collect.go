@@ -5,11 +5,12 @@ import (
 	"hash/maphash"
 	"strings"
 
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/tailwater-otel/tailwater/internal/segmentspan"
 	"github.com/tailwater-otel/tailwater/internal/tracebuffer"
+	"github.com/tailwater-otel/tailwater/internal/tracestate"
+	"github.com/tailwater-otel/tailwater/internal/tracesummary"
 )
 
 // incoming is the spans of one trace and one resource in a batch.
@@ -33,12 +34,6 @@ type entry struct {
 	bytes    []byte
 	span     tracebuffer.Span
 	from, to int32 // its facts
-}
-
-// resourceFacts is what spans may ask of their resource.
-type resourceFacts struct {
-	segmentspan.ResourceFacts
-	attributes pcommon.Map
 }
 
 // collector sorts a batch by trace. Its memory is used again for the next.
@@ -78,7 +73,7 @@ var errBatch = errors.New("the batch cannot be read")
 
 // collect returns the spans of a batch by trace and resource. They are valid
 // until the next call, except the bytes of the spans.
-func (c *collector) collect(td ptrace.Traces, want *wanted) ([]incoming, error) {
+func (c *collector) collect(td ptrace.Traces, want *tracesummary.Wanted) ([]incoming, error) {
 	c.release()
 	message, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
 	if err != nil {
@@ -104,11 +99,11 @@ func (c *collector) collect(td ptrace.Traces, want *wanted) ([]incoming, error) 
 }
 
 // resource collects the spans of one resource.
-func (c *collector) resource(rs ptrace.ResourceSpans, part *tracebuffer.ResourceSpans, want *wanted) error {
+func (c *collector) resource(rs ptrace.ResourceSpans, part *tracebuffer.ResourceSpans, want *tracesummary.Wanted) error {
 	clear(c.at)
 	firstGroup := len(c.groups)
 	shared := c.shared(rs, part.Header)
-	res := resourceFacts{*shared.Facts.(*segmentspan.ResourceFacts), rs.Resource().Attributes()}
+	res := tracesummary.Resource{ResourceFacts: *shared.Facts.(*segmentspan.ResourceFacts), Attributes: rs.Resource().Attributes()}
 	for j, ss := range rs.ScopeSpans().All() {
 		encoded := part.Scopes[j].Spans
 		if len(encoded) != ss.Spans().Len() {
@@ -121,7 +116,7 @@ func (c *collector) resource(rs ptrace.ResourceSpans, part *tracebuffer.Resource
 				continue
 			}
 			e := entry{next: -1, scope: int32(j), bytes: encoded[k], from: int32(len(c.facts))}
-			e.span, c.facts = describe(c.describer, span, &res, want, c.facts)
+			e.span, c.facts = tracesummary.Describe(c.describer, span, &res, want, c.facts)
 			e.to = int32(len(c.facts))
 			at := int32(len(c.entries))
 			c.entries = append(c.entries, e)
@@ -144,7 +139,7 @@ func (c *collector) resource(rs ptrace.ResourceSpans, part *tracebuffer.Resource
 				in.faults++
 			}
 			if !in.hasRandomness {
-				in.randomness, in.hasRandomness = randomnessOf(span.TraceState().AsRaw())
+				in.randomness, in.hasRandomness = tracestate.Randomness(span.TraceState().AsRaw())
 			}
 		}
 	}

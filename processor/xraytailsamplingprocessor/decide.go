@@ -9,6 +9,8 @@ import (
 
 	"github.com/tailwater-otel/tailwater/internal/samplingrule"
 	"github.com/tailwater-otel/tailwater/internal/tracebuffer"
+	"github.com/tailwater-otel/tailwater/internal/tracestate"
+	"github.com/tailwater-otel/tailwater/internal/tracesummary"
 )
 
 // Why a trace was decided when it was.
@@ -74,20 +76,20 @@ func (s *shard) verdict(o outcome) *verdict {
 }
 
 // decide decides a trace whose index has been built.
-func (p *tailSampler) decide(v *view, t *tracebuffer.Trace, now time.Time) outcome {
-	request := v.request(t)
+func (p *tailSampler) decide(v *tracesummary.View, t *tracebuffer.Trace, now time.Time) outcome {
+	request := request(v, t)
 	o, rule := p.choose(v, t, &request, now)
 	// X-Ray boosts a rule by the failed requests of all traffic, which the tail
 	// sees.
-	fault := t.Spans[v.entry()].Flags&tracebuffer.Fault != 0
+	fault := t.Spans[v.Entry()].Flags&tracebuffer.Fault != 0
 	p.rules.Observe(rule, request.ServiceName, fault, o.kept)
 	return o
 }
 
 // choose asks the policies and the rules. rule is the one that matches.
-func (p *tailSampler) choose(v *view, t *tracebuffer.Trace, request *samplingrule.Request, now time.Time) (_ outcome, rule string) {
+func (p *tailSampler) choose(v *tracesummary.View, t *tracebuffer.Trace, request *samplingrule.Request, now time.Time) (_ outcome, rule string) {
 	policies := p.policies.Load()
-	seen := v.look(t, &policies.fields, now)
+	seen := v.Look(t, &policies.fields, now)
 	for _, d := range policies.drop {
 		if d.filter.Match(seen) {
 			return outcome{name: d.name, reason: reasonDrop}, p.rules.Count(request)
@@ -108,7 +110,7 @@ func (p *tailSampler) choose(v *view, t *tracebuffer.Trace, request *samplingrul
 		}
 		return o, p.rules.Count(request)
 	}
-	d := p.rules.Decide(request, time.Unix(0, int64(t.Spans[v.entry()].Start)), now, randomness)
+	d := p.rules.Decide(request, time.Unix(0, int64(t.Spans[v.Entry()].Start)), now, randomness)
 	o := outcome{kept: d.Sampled, name: d.Rule, reason: ruleReasons[d.Reason]}
 	if d.Sampled && !capped {
 		o.known = true
@@ -124,5 +126,5 @@ func randomnessOfTrace(t *tracebuffer.Trace) uint64 {
 	if t.HasRandomness {
 		return t.Randomness
 	}
-	return binary.BigEndian.Uint64(t.ID[8:]) & randomnessMask
+	return binary.BigEndian.Uint64(t.ID[8:]) & tracestate.Mask
 }

@@ -9,6 +9,8 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.uber.org/zap"
+
+	"github.com/tailwater-otel/tailwater/internal/tracesummary"
 )
 
 // Spans come from outside. Should one of them hit an error in the program,
@@ -45,7 +47,7 @@ func (p *tailSampler) read(c *collector, td ptrace.Traces) (all []incoming, err 
 // reports whether there was one. The caller holds the shard's mutex.
 func (p *tailSampler) undecided(ctx context.Context, s *shard, r any) bool {
 	p.panicked("a trace could not be decided, and is lost", r)
-	s.view = view{} // it may be half of a trace
+	s.view = tracesummary.View{} // it may be half of a trace
 	t := s.at
 	if t == nil {
 		return false

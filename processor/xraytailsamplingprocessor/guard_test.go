@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumererror"
 
 	"github.com/tailwater-otel/tailwater/internal/tracebuffer"
+	"github.com/tailwater-otel/tailwater/internal/tracesummary"
 )
 
 const lostSpans = "processor_xray_tail_sampling_spans_lost"
@@ -29,7 +30,7 @@ func (h *harness) broken(n uint64) {
 		shard.mu.Lock()
 		shard.buffer.Add(id, tracebuffer.Group{
 			Resource: &tracebuffer.Resource{}, Spans: []tracebuffer.Span{{ID: 1, Flags: tracebuffer.Segment, Facts: 1}, {ID: 2, Parent: 1}},
-			Facts: []byte{byte(factHost), 200},
+			Facts: []byte{byte(tracesummary.TagHost), 200},
 		}, time.Now())
 		shard.mu.Unlock()
 	}

@@ -4,6 +4,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/tailwater-otel/tailwater/internal/tracebuffer"
+	"github.com/tailwater-otel/tailwater/internal/tracestate"
+	"github.com/tailwater-otel/tailwater/internal/tracesummary"
 )
 
 // The attributes of spans that went through here.
@@ -32,7 +34,7 @@ func mark(k *tracebuffer.Kept, o *outcome, dryRun bool) (ptrace.Traces, error) {
 		td.ResourceSpans().RemoveIf(func(rs ptrace.ResourceSpans) bool {
 			rs.ScopeSpans().RemoveIf(func(ss ptrace.ScopeSpans) bool {
 				ss.Spans().RemoveIf(func(span ptrace.Span) bool {
-					id := id64(span.SpanID())
+					id := tracesummary.ID64(span.SpanID())
 					if superseded[id] == 0 || !inProgress(span) {
 						return false
 					}
@@ -56,7 +58,7 @@ func mark(k *tracebuffer.Kept, o *outcome, dryRun bool) (ptrace.Traces, error) {
 				span.Attributes().PutStr(attributeRule, o.name)
 				span.Attributes().PutStr(attributeReason, o.reason)
 				state := span.TraceState().AsRaw()
-				span.TraceState().FromRaw(withThreshold(state, o.threshold, o.known))
+				span.TraceState().FromRaw(tracestate.WithThreshold(state, o.threshold, o.known))
 			}
 		}
 	}

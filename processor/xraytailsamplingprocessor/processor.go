@@ -21,6 +21,7 @@ import (
 
 	"github.com/tailwater-otel/tailwater/internal/samplingrule"
 	"github.com/tailwater-otel/tailwater/internal/tracebuffer"
+	"github.com/tailwater-otel/tailwater/internal/tracesummary"
 	"github.com/tailwater-otel/tailwater/processor/xraytailsamplingprocessor/internal/metadata"
 )
 
@@ -40,7 +41,7 @@ type tailSampler struct {
 	rules    *samplingrule.Set
 	source   source
 	policies atomic.Pointer[policies]
-	wanted   atomic.Pointer[wanted]
+	wanted   atomic.Pointer[tracesummary.Wanted]
 	wantedMu sync.Mutex   // of who changes wanted
 	fresh    atomic.Int64 // when rules were last read well, Unix nanoseconds
 
@@ -203,13 +204,13 @@ func (p *tailSampler) setRules(rules []samplingrule.Rule) error {
 
 // want sets what is read of spans from now on. The caller holds wantedMu.
 func (p *tailSampler) want() {
-	w := &wanted{Fields: p.policies.Load().fields}
+	w := &tracesummary.Wanted{Fields: p.policies.Load().fields}
 	seen := map[string]bool{}
 	for _, rule := range p.rules.Rules() {
 		for key := range rule.Attributes {
 			if !seen[key] {
 				seen[key] = true
-				w.attributes = append(w.attributes, key)
+				w.Attributes = append(w.Attributes, key)
 			}
 		}
 	}

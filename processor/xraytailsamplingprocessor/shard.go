@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/tailwater-otel/tailwater/internal/tracebuffer"
+	"github.com/tailwater-otel/tailwater/internal/tracesummary"
 )
 
 // shard holds the traces whose ID hashes to it, and what was decided of those
@@ -19,7 +20,7 @@ type shard struct {
 	kept     *cache[*verdict]
 	dropped  *cache[*verdict]
 	verdicts map[outcome]*verdict
-	view     view
+	view     tracesummary.View
 	at       *tracebuffer.Trace // that is being decided
 }
 
@@ -89,7 +90,7 @@ func (p *tailSampler) takeUntil(ctx context.Context, s *shard, all []incoming, m
 // build indexes the trace that is decided next.
 func (s *shard) build(t *tracebuffer.Trace, ignoreMissing bool) {
 	s.at = t
-	s.view.index.Build(t, ignoreMissing)
+	s.view.Index.Build(t, ignoreMissing)
 }
 
 // late counts spans that came after their trace was decided.
@@ -123,7 +124,7 @@ func (p *tailSampler) due(ctx context.Context, s *shard, now time.Time) (out []p
 		}
 		s.build(t, p.ignoreMissing)
 		cause := causeWait
-		if s.view.index.Complete(p.ignoreMissing) {
+		if s.view.Index.Complete(p.ignoreMissing) {
 			cause = causeComplete
 		} else if !s.buffer.Expired(t, now) {
 			s.at = nil

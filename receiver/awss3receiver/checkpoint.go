@@ -17,8 +17,7 @@ import (
 // Without a path it remembers nothing.
 type checkpoint struct {
 	path    string
-	seeking bool // the position that was read is still ahead
-	frozen  bool
+	seeking bool     // the position that was read is still ahead
 	was     position // that was read
 
 	state
@@ -101,15 +100,8 @@ func (c *checkpoint) resume(at position) (group int, done bool) {
 	return c.was.Group, false
 }
 
-// freeze keeps the position from going on, because something before it is to
-// be tried again by the next start.
-func (c *checkpoint) freeze() { c.frozen = true }
-
 // save writes a position.
 func (c *checkpoint) save(at position) error {
-	if c.frozen {
-		return nil
-	}
 	c.Position = at
 	return c.write()
 }

@@ -1,7 +1,10 @@
 package awss3receiver
 
 import (
+	"time"
+
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/confmap"
 )
 
 // Config is the configuration of the awss3 receiver.
@@ -91,3 +94,16 @@ type S3DownloaderConfig struct {
 	ExternalID string `mapstructure:"external_id"`
 }
 
+// Unmarshal also takes times without quotes, which YAML reads as times.
+func (c *Config) Unmarshal(conf *confmap.Conf) error {
+	texts := map[string]any{}
+	for _, key := range []string{"starttime", "endtime"} {
+		if t, ok := conf.Get(key).(time.Time); ok {
+			texts[key] = t.Format(time.RFC3339Nano)
+		}
+	}
+	if err := conf.Merge(confmap.NewFromStringMap(texts)); err != nil {
+		return err
+	}
+	return conf.Unmarshal(c)
+}

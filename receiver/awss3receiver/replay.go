@@ -57,29 +57,31 @@ func (r *replay) run(ctx context.Context) {
 		r.logger.Info("The replay was done before; remove the checkpoint to replay again", zap.String("checkpoint", r.checkpoint.path))
 		return
 	}
-	listed := true
+	if err := r.all(ctx); err != nil {
+		if ctx.Err() == nil {
+			r.logger.Error("The replay ends because objects cannot be listed; what is left waits for the next start", zap.Error(err))
+			componentstatus.ReportStatus(r.host, componentstatus.NewPermanentErrorEvent(err))
+		}
+		return
+	}
+	r.saved(r.checkpoint.finish())
+	r.logger.Info("The replay is done", zap.Int64("objects", r.total.objects), zap.Int64("objects failed", r.total.failed),
+		zap.Int64(r.signal.items, r.total.items), zap.Duration("took", time.Since(began)))
+}
+
+// all goes through all listings.
+func (r *replay) all(ctx context.Context) error {
 	for i := range r.layouts {
 		for l := range r.layouts[i].listings(r.start, r.end) {
 			if !r.checkpoint.reached(i, l.prefix) {
 				continue
 			}
 			if err := r.listing(ctx, i, &l); err != nil {
-				if ctx.Err() != nil {
-					return
-				}
-				// The listing is left out; a checkpoint stays before it.
-				listed = false
-				r.logger.Error("Objects cannot be listed", zap.String("prefix", l.prefix), zap.Error(err))
-				componentstatus.ReportStatus(r.host, componentstatus.NewRecoverableErrorEvent(err))
-				r.checkpoint.freeze()
+				return err
 			}
 		}
 	}
-	if listed {
-		r.saved(r.checkpoint.finish())
-	}
-	r.logger.Info("The replay is done", zap.Int64("objects", r.total.objects), zap.Int64("objects failed", r.total.failed),
-		zap.Int64(r.signal.items, r.total.items), zap.Bool("complete", listed && r.total.failed == 0), zap.Duration("took", time.Since(began)))
+	return ctx.Err()
 }
 
 // listing replays the objects of one listing. Its error is one of listing or

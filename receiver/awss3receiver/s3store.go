@@ -11,7 +11,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/middleware"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go/logging"
 	"go.opentelemetry.io/collector/component"
@@ -29,10 +28,6 @@ type bucket struct {
 	wait   func(ctx context.Context, attempt int) error
 }
 
-// sdkAttempts are those of the SDK, for a passing trouble; the bucket's own
-// begin after them and have no end.
-const sdkAttempts = 3
-
 func openBucket(ctx context.Context, d *S3DownloaderConfig, info component.BuildInfo, failed func(awsclient.Failure)) (*bucket, error) {
 	sdk, err := awsclient.ResolveSDK(ctx, awsclient.Options{
 		Service:    "s3",
@@ -49,24 +44,12 @@ func openBucket(ctx context.Context, d *S3DownloaderConfig, info component.Build
 		if sdk.Endpoint != nil {
 			o.BaseEndpoint = aws.String(sdk.Endpoint.String())
 		}
-		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
-			o.MaxAttempts = sdkAttempts
-			o.RateLimiter = noLimit{}
-		})
+		o.Retryer = aws.NopRetryer{} // again has no end, the SDK's has
 		o.Logger = logging.Nop{}
 		o.APIOptions = append(o.APIOptions, middleware.AddUserAgentKeyValue(info.Command, info.Version))
 	})
 	return &bucket{client: client, sdk: sdk, name: d.S3Bucket, failed: failed, wait: backoff}, nil
 }
-
-// noLimit keeps the SDK from giving up early after many errors: the waits
-// between attempts limit the rate.
-type noLimit struct{}
-
-func (noLimit) GetToken(context.Context, uint) (func() error, error) {
-	return func() error { return nil }, nil
-}
-func (noLimit) AddTokens(uint) error { return nil }
 
 // backoff waits before an attempt: a second, two, four … a minute.
 func backoff(ctx context.Context, attempt int) error {
@@ -84,7 +67,9 @@ func (b *bucket) describe() string {
 	return fmt.Sprintf("bucket %s, %s", b.name, b.sdk.Describe())
 }
 
-// again tries until it works, the trouble is one that does not pass, or ctx ends.
+// again tries until it works, the trouble is one that does not pass, or ctx
+// ends. A refused permission passes if the credentials were about to expire, so
+// it is tried once more.
 func (b *bucket) again(ctx context.Context, try func() error) error {
 	for attempt := 0; ; attempt++ {
 		err := try()

@@ -25,15 +25,19 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                          metric.Meter
-	mu                             sync.Mutex
-	registrations                  []metric.Registration
-	ConnectorXrayMetricsCounted    metric.Int64Counter
-	ConnectorXrayMetricsNotCounted metric.Int64Counter
-	ConnectorXrayMetricsPointsLost metric.Int64Counter
-	ConnectorXrayMetricsRetries    metric.Int64Counter
-	ConnectorXrayMetricsRolledUp   metric.Int64Counter
-	ConnectorXrayMetricsSeries     metric.Int64ObservableGauge
+	meter                                  metric.Meter
+	mu                                     sync.Mutex
+	registrations                          []metric.Registration
+	ConnectorXrayMetricsCounted            metric.Int64Counter
+	ConnectorXrayMetricsGroupLateSpans     metric.Int64Counter
+	ConnectorXrayMetricsGroupPendingBytes  metric.Int64ObservableGauge
+	ConnectorXrayMetricsGroupPendingTraces metric.Int64ObservableGauge
+	ConnectorXrayMetricsGroupTraces        metric.Int64Counter
+	ConnectorXrayMetricsNotCounted         metric.Int64Counter
+	ConnectorXrayMetricsPointsLost         metric.Int64Counter
+	ConnectorXrayMetricsRetries            metric.Int64Counter
+	ConnectorXrayMetricsRolledUp           metric.Int64Counter
+	ConnectorXrayMetricsSeries             metric.Int64ObservableGauge
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -45,6 +49,36 @@ type telemetryBuilderOptionFunc func(mb *TelemetryBuilder)
 
 func (tbof telemetryBuilderOptionFunc) apply(mb *TelemetryBuilder) {
 	tbof(mb)
+}
+
+// RegisterConnectorXrayMetricsGroupPendingBytesCallback sets callback for observable ConnectorXrayMetricsGroupPendingBytes metric.
+func (builder *TelemetryBuilder) RegisterConnectorXrayMetricsGroupPendingBytesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ConnectorXrayMetricsGroupPendingBytes, obs: o})
+		return nil
+	}, builder.ConnectorXrayMetricsGroupPendingBytes)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterConnectorXrayMetricsGroupPendingTracesCallback sets callback for observable ConnectorXrayMetricsGroupPendingTraces metric.
+func (builder *TelemetryBuilder) RegisterConnectorXrayMetricsGroupPendingTracesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ConnectorXrayMetricsGroupPendingTraces, obs: o})
+		return nil
+	}, builder.ConnectorXrayMetricsGroupPendingTraces)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
 }
 
 // RegisterConnectorXrayMetricsSeriesCallback sets callback for observable ConnectorXrayMetricsSeries metric.
@@ -96,9 +130,33 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{span}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ConnectorXrayMetricsGroupLateSpans, err = builder.meter.Int64Counter(
+		"otelcol_connector_xray_metrics_group_late_spans",
+		metric.WithDescription("Spans that came after their trace was counted in groups, and were left out there. [Alpha]"),
+		metric.WithUnit("{span}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ConnectorXrayMetricsGroupPendingBytes, err = builder.meter.Int64ObservableGauge(
+		"otelcol_connector_xray_metrics_group_pending_bytes",
+		metric.WithDescription("Bytes of the summaries of traces that are not counted in groups yet. [Alpha]"),
+		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ConnectorXrayMetricsGroupPendingTraces, err = builder.meter.Int64ObservableGauge(
+		"otelcol_connector_xray_metrics_group_pending_traces",
+		metric.WithDescription("Traces that are not counted in groups yet. [Alpha]"),
+		metric.WithUnit("{trace}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ConnectorXrayMetricsGroupTraces, err = builder.meter.Int64Counter(
+		"otelcol_connector_xray_metrics_group_traces",
+		metric.WithDescription("Traces that were held for groups and counted where they belong, by the cause: complete (nothing came for decision_idle and nothing is missing), wait (decision_wait was over), memory (buffer::max_bytes), trace_size (buffer::max_trace_bytes), shutdown [Alpha]"),
+		metric.WithUnit("{trace}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ConnectorXrayMetricsNotCounted, err = builder.meter.Int64Counter(
 		"otelcol_connector_xray_metrics_not_counted",
-		metric.WithDescription("Spans that were left out: in_progress (their completed form is counted), replayed (they come from the archive) [Alpha]"),
+		metric.WithDescription("Spans that were left out: in_progress (their completed form is counted), replayed (they come from the archive), missing_trace_id (in groups only) [Alpha]"),
 		metric.WithUnit("{span}"),
 	)
 	errs = errors.Join(errs, err)

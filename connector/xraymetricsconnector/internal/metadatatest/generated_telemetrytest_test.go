@@ -20,16 +20,38 @@ func TestSetupTelemetry(t *testing.T) {
 	tb, err := metadata.NewTelemetryBuilder(testTel.NewTelemetrySettings())
 	require.NoError(t, err)
 	defer tb.Shutdown()
+	require.NoError(t, tb.RegisterConnectorXrayMetricsGroupPendingBytesCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
+	require.NoError(t, tb.RegisterConnectorXrayMetricsGroupPendingTracesCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	require.NoError(t, tb.RegisterConnectorXrayMetricsSeriesCallback(func(_ context.Context, observer metric.Int64Observer) error {
 		observer.Observe(1)
 		return nil
 	}))
 	tb.ConnectorXrayMetricsCounted.Add(context.Background(), 1)
+	tb.ConnectorXrayMetricsGroupLateSpans.Add(context.Background(), 1)
+	tb.ConnectorXrayMetricsGroupTraces.Add(context.Background(), 1)
 	tb.ConnectorXrayMetricsNotCounted.Add(context.Background(), 1)
 	tb.ConnectorXrayMetricsPointsLost.Add(context.Background(), 1)
 	tb.ConnectorXrayMetricsRetries.Add(context.Background(), 1)
 	tb.ConnectorXrayMetricsRolledUp.Add(context.Background(), 1)
 	AssertEqualConnectorXrayMetricsCounted(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualConnectorXrayMetricsGroupLateSpans(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualConnectorXrayMetricsGroupPendingBytes(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualConnectorXrayMetricsGroupPendingTraces(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualConnectorXrayMetricsGroupTraces(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualConnectorXrayMetricsNotCounted(t, testTel,

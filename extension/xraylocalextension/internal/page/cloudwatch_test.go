@@ -168,7 +168,7 @@ func shopLogs(t testing.TB) *logs.Store {
 	doc := func(value string) string {
 		return fmt.Sprintf(`{"_aws":{"Timestamp":%d,"CloudWatchMetrics":[{"Namespace":"Shop","Dimensions":[[]],"Metrics":[{"Name":"Orders"}]}]},"Orders":%s}`, now.UnixMilli(), value)
 	}
-	require.NoError(t, l.Put(now, "/metrics/shop", "host-1", []logs.Event{{Time: now, Message: doc("1")}, {Time: now, Message: doc(`"1"`)}, {Time: now, Message: "plain text"}}))
+	require.NoError(t, l.Put(now, "/metrics/shop", "host-1", []logs.Event{{Time: now, Message: doc("1")}, {Time: now, Message: doc(`"1"`)}, {Time: now, Message: "plain text of 1-68f3a1c0-00000000000000000000000a, 1-68f3a1c0-00000000000000000000000a and 21-68f3a1c0-00000000000000000000000b"}}))
 	require.NoError(t, l.Put(now, "/metrics/shop", "host-2", []logs.Event{{Time: now.Add(time.Second), Message: strings.Repeat("é", maxMessage)}}))
 	require.NoError(t, l.Put(now, "/cheap", "s", []logs.Event{{Time: now, Message: doc("1")}}))
 	return l
@@ -199,6 +199,7 @@ func TestLogs(t *testing.T) {
 	require.Contains(t, body, "EMF invalid")
 	require.Contains(t, html.UnescapeString(body), `"1" is no number`)
 	require.Contains(t, body, "The message is longer")
+	require.Equal(t, 1, strings.Count(body, `href="/traces/`), "a trace that is named is one click away")
 	_, body = show(t, l, m, "/logs?group=%2Fcheap")
 	require.NotContains(t, body, "data points", "no metrics come from this class")
 

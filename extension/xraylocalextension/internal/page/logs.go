@@ -3,6 +3,7 @@ package page
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -94,7 +95,13 @@ type listedEvent struct {
 	Cut                bool
 	Metrics            int    // that were taken out of it
 	Invalid            string // why there were none
+	Traces             []string
 }
+
+// maxLinks is how many traces an event links to.
+const maxLinks = 5
+
+var traceID = regexp.MustCompile(`\b1-[0-9a-f]{8}-[0-9a-f]{24}\b`)
 
 func (h *Handler) logGroups(w http.ResponseWriter, r *http.Request) {
 	q := parseLogsQuery(r.URL.Query())
@@ -202,6 +209,11 @@ func listEvent(e logs.Stored, now time.Time, extracted bool) listedEvent {
 		v.Message, v.Cut = cutText(v.Message, maxMessage), true
 	} else {
 		v.Message = indentJSON(v.Message)
+	}
+	for _, id := range traceID.FindAllString(v.Message, -1) {
+		if len(v.Traces) < maxLinks && !slices.Contains(v.Traces, id) {
+			v.Traces = append(v.Traces, id)
+		}
 	}
 	if !extracted {
 		return v

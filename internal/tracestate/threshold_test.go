@@ -1,4 +1,4 @@
-package xraytailsamplingprocessor
+package tracestate
 
 import (
 	"testing"
@@ -31,7 +31,7 @@ func TestWithThreshold(t *testing.T) {
 		"digits, zeros cut off": {"", 0x00f0_0000_0000_00, true, "ot=th:00f"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			assert.Equal(t, tc.want, withThreshold(tc.state, tc.threshold, tc.known))
+			assert.Equal(t, tc.want, WithThreshold(tc.state, tc.threshold, tc.known))
 		})
 	}
 }
@@ -40,10 +40,10 @@ func TestRandomness(t *testing.T) {
 	for state, want := range map[string]uint64{
 		"ot=rv:00000000000001":          1,
 		"a=1,ot=th:0;rv:fffffffffffff":  0, // one digit short
-		"a=1,ot=th:0;rv:ffffffffffffff": randomnessMask,
+		"a=1,ot=th:0;rv:ffffffffffffff": Mask,
 		"ot=rv:zzzzzzzzzzzzzz":          0, "rv:00000000000001": 0, "": 0,
 	} {
-		got, ok := randomnessOf(state)
+		got, ok := Randomness(state)
 		assert.Equal(t, want != 0, ok, state)
 		if ok {
 			assert.Equal(t, want, got, state)
@@ -54,13 +54,13 @@ func TestRandomness(t *testing.T) {
 func FuzzThreshold(f *testing.F) {
 	f.Add("a=1,ot=th:8;rv:00000000000001", uint64(1)<<55, true)
 	f.Fuzz(func(t *testing.T, state string, threshold uint64, known bool) {
-		threshold &= randomnessMask
-		once := withThreshold(state, threshold, known)
-		assert.Equal(t, once, withThreshold(once, threshold, known))
-		ot, _ := otelState(once)
-		text, found := subKey(ot, "th")
+		threshold &= Mask
+		once := WithThreshold(state, threshold, known)
+		assert.Equal(t, once, WithThreshold(once, threshold, known))
+		ot, _ := OTel(once)
+		text, found := SubKey(ot, "th")
 		if known {
-			got, ok := parseThreshold(text)
+			got, ok := ParseThreshold(text)
 			assert.True(t, ok && got >= threshold, "%q in %q", text, once)
 		} else {
 			assert.False(t, found)

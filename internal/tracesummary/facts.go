@@ -1,4 +1,4 @@
-package xraytailsamplingprocessor
+package tracesummary
 
 import (
 	"encoding/binary"
@@ -14,34 +14,35 @@ import (
 	"github.com/tailwater-otel/tailwater/internal/tracebuffer"
 )
 
-// A span's facts are entries of a tag, a length and that many bytes, up to the
-// tag factEnd. Those with a key have it in front of the value in the same way.
-type factTag byte
+// Tag says what a fact is. A span's facts are entries of a tag, a length and that many bytes, up to the
+// tag TagEnd. Those with a key have it in front of the value in the same way.
+type Tag byte
 
+// The tags.
 const (
-	factEnd factTag = iota
-	factService
-	factOrigin
-	factCallee
-	factCalleeAWS // as factCallee, of the namespace aws
-	factHost
-	factMethod
-	factPath
-	factURL
-	factUserAgent
-	factClientIP
-	factUser
-	factARN
-	factString // an annotation, with a key
-	factNumber
-	factBool
-	factAttribute // for a sampling rule, with a key
+	TagEnd Tag = iota
+	TagService
+	TagOrigin
+	TagCallee
+	TagCalleeAWS // as TagCallee, of the namespace aws
+	TagHost
+	TagMethod
+	TagPath
+	TagURL
+	TagUserAgent
+	TagClientIP
+	TagUser
+	TagARN
+	TagString // an annotation, with a key
+	TagNumber
+	TagBool
+	TagAttribute // for a sampling rule, with a key
 )
 
 // maxFact is how much of a value is kept.
 const maxFact = 250
 
-func appendFact(to []byte, tag factTag, value string) []byte {
+func appendFact(to []byte, tag Tag, value string) []byte {
 	if value == "" {
 		return to
 	}
@@ -50,7 +51,7 @@ func appendFact(to []byte, tag factTag, value string) []byte {
 	return append(to, value...)
 }
 
-func appendKeyed(to []byte, tag factTag, key, value string) []byte {
+func appendKeyed(to []byte, tag Tag, key, value string) []byte {
 	value = cut(value)
 	to = append(to, byte(tag), byte(len(key)))
 	to = append(to, key...)
@@ -70,49 +71,56 @@ func cut(s string) string {
 	return s[:n]
 }
 
-// facts reads a span's facts one by one.
-type facts struct{ rest []byte }
+// Facts reads a span's facts one by one.
+type Facts struct{ rest []byte }
 
-func factsOf(t *tracebuffer.Trace, s *tracebuffer.Span) facts {
+// FactsOf returns the facts of a span of a trace.
+func FactsOf(t *tracebuffer.Trace, s *tracebuffer.Span) Facts {
 	if s.Facts == 0 {
-		return facts{}
+		return Facts{}
 	}
-	return facts{t.Facts[s.Facts-1:]}
+	return Facts{t.Facts[s.Facts-1:]}
 }
 
-// next returns the next fact. The tag is factEnd where there is none.
-func (f *facts) next() (tag factTag, key, value []byte) {
-	if len(f.rest) == 0 || f.rest[0] == byte(factEnd) {
+// Next returns the next fact. The tag is TagEnd where there is none.
+func (f *Facts) Next() (tag Tag, key, value []byte) {
+	if len(f.rest) == 0 || f.rest[0] == byte(TagEnd) {
 		f.rest = nil
-		return factEnd, nil, nil
+		return TagEnd, nil, nil
 	}
-	tag = factTag(f.rest[0])
+	tag = Tag(f.rest[0])
 	f.rest = f.rest[1:]
-	if tag >= factString {
+	if tag >= TagString {
 		key = f.take()
 	}
 	return tag, key, f.take()
 }
 
-func (f *facts) take() []byte {
+func (f *Facts) take() []byte {
 	n := int(f.rest[0])
 	value := f.rest[1 : 1+n]
 	f.rest = f.rest[1+n:]
 	return value
 }
 
-// wanted is what decisions read of spans: of the filters in use, and the keys
-// of attributes of the rules in use.
-type wanted struct {
+// Wanted is what decisions read of spans: of the filters in use, and the keys
+// of attributes of the sampling rules in use.
+type Wanted struct {
 	filterexpr.Fields
-	attributes []string
+	Attributes []string
 }
 
-// describe makes the record of a span, and appends its facts to all.
-func describe(d *segmentspan.Describer, span ptrace.Span, res *resourceFacts, want *wanted, all []byte) (tracebuffer.Span, []byte) {
+// Resource is what spans may ask of their resource.
+type Resource struct {
+	segmentspan.ResourceFacts
+	Attributes pcommon.Map
+}
+
+// Describe makes the record of a span, and appends its facts to all.
+func Describe(d *segmentspan.Describer, span ptrace.Span, res *Resource, want *Wanted, all []byte) (tracebuffer.Span, []byte) {
 	f := d.Span(span, &res.ResourceFacts, want.HTTP)
 	s := tracebuffer.Span{
-		ID: id64(span.SpanID()), Parent: id64(span.ParentSpanID()),
+		ID: ID64(span.SpanID()), Parent: ID64(span.ParentSpanID()),
 		Start: uint64(span.StartTimestamp()), End: uint64(span.EndTimestamp()),
 	}
 	if s.Start == 0 {
@@ -137,35 +145,35 @@ func describe(d *segmentspan.Describer, span ptrace.Span, res *resourceFacts, wa
 	at := len(all)
 	if f.Segment {
 		if f.Service != res.Service {
-			all = appendFact(all, factService, f.Service)
+			all = appendFact(all, TagService, f.Service)
 		}
-		all = appendFact(all, factOrigin, f.Origin)
-		all = appendFact(all, factMethod, f.Method)
+		all = appendFact(all, TagOrigin, f.Origin)
+		all = appendFact(all, TagMethod, f.Method)
 		host, path := split(f.URL)
-		all = appendFact(appendFact(all, factHost, host), factPath, path)
-		all = appendFact(all, factARN, f.ResourceARN)
-		for _, key := range want.attributes {
+		all = appendFact(appendFact(all, TagHost, host), TagPath, path)
+		all = appendFact(all, TagARN, f.ResourceARN)
+		for _, key := range want.Attributes {
 			if value, ok := attributeOf(span, res, key); ok {
-				all = appendKeyed(all, factAttribute, key, value.AsString())
+				all = appendKeyed(all, TagAttribute, key, value.AsString())
 			}
 		}
 	} else if want.HTTP {
-		all = appendFact(all, factMethod, f.Method)
+		all = appendFact(all, TagMethod, f.Method)
 	}
 	if s.Flags&tracebuffer.Call != 0 && (want.Nodes || want.Edges) {
-		tag := factCallee
+		tag := TagCallee
 		if f.Namespace == "aws" {
-			tag = factCalleeAWS
+			tag = TagCalleeAWS
 		}
 		all = appendFact(all, tag, f.Callee)
 	}
 	if want.HTTP {
-		all = appendFact(all, factURL, f.URL)
-		all = appendFact(all, factUserAgent, f.UserAgent)
-		all = appendFact(all, factClientIP, f.ClientIP)
+		all = appendFact(all, TagURL, f.URL)
+		all = appendFact(all, TagUserAgent, f.UserAgent)
+		all = appendFact(all, TagClientIP, f.ClientIP)
 	}
 	if want.Users {
-		all = appendFact(all, factUser, f.User)
+		all = appendFact(all, TagUser, f.User)
 	}
 	for _, key := range want.Annotations {
 		if value, ok := attributeOf(span, res, key); ok {
@@ -174,28 +182,28 @@ func describe(d *segmentspan.Describer, span ptrace.Span, res *resourceFacts, wa
 	}
 	if len(all) > at {
 		s.Facts = uint32(at) + 1
-		all = append(all, byte(factEnd))
+		all = append(all, byte(TagEnd))
 	}
 	return s, all
 }
 
 // attributeOf finds an attribute of the span, else of its resource.
-func attributeOf(span ptrace.Span, res *resourceFacts, key string) (pcommon.Value, bool) {
+func attributeOf(span ptrace.Span, res *Resource, key string) (pcommon.Value, bool) {
 	if value, ok := span.Attributes().Get(key); ok {
 		return value, true
 	}
-	return res.attributes.Get(key)
+	return res.Attributes.Get(key)
 }
 
 func appendAnnotation(to []byte, key string, value pcommon.Value) []byte {
 	number := func(n float64) []byte {
 		var b [8]byte
 		binary.LittleEndian.PutUint64(b[:], math.Float64bits(n))
-		return appendKeyed(to, factNumber, key, string(b[:]))
+		return appendKeyed(to, TagNumber, key, string(b[:]))
 	}
 	switch value.Type() {
 	case pcommon.ValueTypeStr:
-		return appendKeyed(to, factString, key, value.Str())
+		return appendKeyed(to, TagString, key, value.Str())
 	case pcommon.ValueTypeInt:
 		return number(float64(value.Int()))
 	case pcommon.ValueTypeDouble:
@@ -205,22 +213,23 @@ func appendAnnotation(to []byte, key string, value pcommon.Value) []byte {
 		if value.Bool() {
 			text = "\x01"
 		}
-		return appendKeyed(to, factBool, key, text)
+		return appendKeyed(to, TagBool, key, text)
 	}
 	return to // X-Ray has no annotations of other types
 }
 
-func annotationValue(tag factTag, value []byte) any {
+func annotationValue(tag Tag, value []byte) any {
 	switch tag {
-	case factNumber:
+	case TagNumber:
 		return math.Float64frombits(binary.LittleEndian.Uint64(value))
-	case factBool:
+	case TagBool:
 		return value[0] == 1
 	}
 	return string(value)
 }
 
-func id64(id pcommon.SpanID) uint64 { return binary.BigEndian.Uint64(id[:]) }
+// ID64 is a span ID as a number.
+func ID64(id pcommon.SpanID) uint64 { return binary.BigEndian.Uint64(id[:]) }
 
 // split takes host, without user and port, and path out of a URL. A URL that
 // is only a path has no host.

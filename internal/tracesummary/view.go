@@ -1,18 +1,18 @@
-package xraytailsamplingprocessor
+package tracesummary
 
 import (
 	"time"
 
 	"github.com/tailwater-otel/tailwater/internal/filterexpr"
-	"github.com/tailwater-otel/tailwater/internal/samplingrule"
 	"github.com/tailwater-otel/tailwater/internal/segmentspan"
 	"github.com/tailwater-otel/tailwater/internal/tracebuffer"
 )
 
-// view shows a pending trace to filters and rules. Its memory is used again
+// View shows a pending trace to filters and rules. Its memory is used again
 // for the next trace.
-type view struct {
-	index tracebuffer.Index
+type View struct {
+	// Index is built on the trace before anything else is asked.
+	Index tracebuffer.Index
 	trace filterexpr.Trace
 
 	nodes map[nodeKey]int
@@ -26,7 +26,7 @@ type nodeKey struct{ name, kind, account string }
 // maxKeptNodes bounds the memory that a view keeps.
 const maxKeptNodes = 512
 
-func (v *view) reset() {
+func (v *View) reset() {
 	if v.nodes == nil || len(v.nodes) > maxKeptNodes || len(v.edges) > maxKeptNodes {
 		v.nodes, v.edges = map[nodeKey]int{}, map[[2]int]int{}
 	} else {
@@ -42,27 +42,28 @@ func (v *view) reset() {
 	}
 }
 
-func resourceOf(t *tracebuffer.Trace, s *tracebuffer.Span) *segmentspan.ResourceFacts {
+// ResourceOf is what is known of the resource of a span of a trace.
+func ResourceOf(t *tracebuffer.Trace, s *tracebuffer.Span) *segmentspan.ResourceFacts {
 	return t.Resource(s).Facts.(*segmentspan.ResourceFacts)
 }
 
-// entry returns the span that stands for the request: the entry, or where
+// Entry returns the span that stands for the request: the entry, or where
 // there is none the earliest. There is always one.
-func (v *view) entry() int {
-	if v.index.Entry >= 0 {
-		return v.index.Entry
+func (v *View) Entry() int {
+	if v.Index.Entry >= 0 {
+		return v.Index.Entry
 	}
-	return v.index.First
+	return v.Index.First
 }
 
-// responseTime is how long the request took, or has taken so far. So far
+// ResponseTime is how long the request took, or has taken so far. So far
 // counts for one in progress, and where the entry is not there.
-func (v *view) responseTime(t *tracebuffer.Trace, now time.Time) time.Duration {
-	s := &t.Spans[v.entry()]
-	if v.index.Entry >= 0 && s.Flags&tracebuffer.InProgress == 0 {
+func (v *View) ResponseTime(t *tracebuffer.Trace, now time.Time) time.Duration {
+	s := &t.Spans[v.Entry()]
+	if v.Index.Entry >= 0 && s.Flags&tracebuffer.InProgress == 0 {
 		return took(s)
 	}
-	return v.index.SoFar(t, s.Start, now)
+	return v.Index.SoFar(t, s.Start, now)
 }
 
 func took(s *tracebuffer.Span) time.Duration {
@@ -79,17 +80,17 @@ func call(s *tracebuffer.Span) filterexpr.Call {
 	}
 }
 
-// look fills the trace that filters see. The index has been built.
-func (v *view) look(t *tracebuffer.Trace, want *filterexpr.Fields, now time.Time) *filterexpr.Trace {
+// Look fills the trace that filters see. It is valid until the next call.
+func (v *View) Look(t *tracebuffer.Trace, want *filterexpr.Fields, now time.Time) *filterexpr.Trace {
 	v.reset()
-	f, x := &v.trace, &v.index
+	f, x := &v.trace, &v.Index
 	f.Partial = x.Open > 0 || x.Root < 0 || x.Missing > 0
 	if x.End > x.Start {
 		f.Duration = max(0, time.Duration(x.End-x.Start)).Seconds()
 	}
-	entry := v.entry()
+	entry := v.Entry()
 	f.Entry = v.call(t, entry, want)
-	f.Entry.ResponseTime = v.responseTime(t, now).Seconds()
+	f.Entry.ResponseTime = v.ResponseTime(t, now).Seconds()
 
 	if want.Users || len(want.Annotations) > 0 || want.Resources {
 		for i := range t.Spans {
@@ -105,22 +106,22 @@ func (v *view) look(t *tracebuffer.Trace, want *filterexpr.Fields, now time.Time
 }
 
 // call is a span as a call, with what the filters read of HTTP.
-func (v *view) call(t *tracebuffer.Trace, i int, want *filterexpr.Fields) filterexpr.Call {
+func (v *View) call(t *tracebuffer.Trace, i int, want *filterexpr.Fields) filterexpr.Call {
 	s := &t.Spans[i]
 	c := call(s)
 	if !want.HTTP {
 		return c
 	}
-	fs := factsOf(t, s)
-	for tag, _, value := fs.next(); tag != factEnd; tag, _, value = fs.next() {
+	fs := FactsOf(t, s)
+	for tag, _, value := fs.Next(); tag != TagEnd; tag, _, value = fs.Next() {
 		switch tag {
-		case factURL:
+		case TagURL:
 			c.URL = string(value)
-		case factMethod:
+		case TagMethod:
 			c.Method = string(value)
-		case factUserAgent:
+		case TagUserAgent:
 			c.UserAgent = string(value)
-		case factClientIP:
+		case TagClientIP:
 			c.ClientIP = string(value)
 		}
 	}
@@ -128,24 +129,24 @@ func (v *view) call(t *tracebuffer.Trace, i int, want *filterexpr.Fields) filter
 }
 
 // lookAt takes from a span what is of the trace as a whole.
-func (v *view) lookAt(t *tracebuffer.Trace, s *tracebuffer.Span, want *filterexpr.Fields) {
+func (v *View) lookAt(t *tracebuffer.Trace, s *tracebuffer.Span, want *filterexpr.Fields) {
 	f := &v.trace
 	if want.Resources {
-		res := resourceOf(t, s)
+		res := ResourceOf(t, s)
 		f.AvailabilityZones = include(f.AvailabilityZones, res.Zone)
 		f.InstanceIDs = include(f.InstanceIDs, res.Instance)
 		f.ResourceARNs = include(f.ResourceARNs, res.ARN)
 	}
-	fs := factsOf(t, s)
-	for tag, key, value := fs.next(); tag != factEnd; tag, key, value = fs.next() {
+	fs := FactsOf(t, s)
+	for tag, key, value := fs.Next(); tag != TagEnd; tag, key, value = fs.Next() {
 		switch tag {
-		case factUser:
+		case TagUser:
 			f.Users = include(f.Users, string(value))
-		case factARN:
+		case TagARN:
 			if want.Resources {
 				f.ResourceARNs = include(f.ResourceARNs, string(value))
 			}
-		case factString, factNumber, factBool:
+		case TagString, TagNumber, TagBool:
 			f.Annotations = append(f.Annotations, filterexpr.Annotation{Key: string(key), Value: annotationValue(tag, value)})
 		}
 	}
@@ -162,7 +163,7 @@ func include(list []string, value string) []string {
 
 // lookAtGraph makes the service graph: a node for each service and for each
 // dependency that sent nothing, an edge for the calls from one to another.
-func (v *view) lookAtGraph(t *tracebuffer.Trace, want *filterexpr.Fields) {
+func (v *View) lookAtGraph(t *tracebuffer.Trace, want *filterexpr.Fields) {
 	f := &v.trace
 	v.owner = append(v.owner[:0], make([]int32, len(t.Spans))...)
 	for i := range t.Spans {
@@ -171,11 +172,11 @@ func (v *view) lookAtGraph(t *tracebuffer.Trace, want *filterexpr.Fields) {
 			continue
 		}
 		n := v.node(v.service(t, s), false)
-		f.Nodes[n].Root = f.Nodes[n].Root || i == v.index.Root || s.Parent == 0
+		f.Nodes[n].Root = f.Nodes[n].Root || i == v.Index.Root || s.Parent == 0
 		f.Nodes[n].Calls = append(f.Nodes[n].Calls, v.call(t, i, want))
 		v.owner[i] = int32(n + 1)
 		// Who called: the span above, where that is a call of another service.
-		if p := v.index.Find(s.Parent); s.Parent != 0 && p >= 0 && p != i && t.Spans[p].Flags&tracebuffer.Call != 0 {
+		if p := v.Index.Find(s.Parent); s.Parent != 0 && p >= 0 && p != i && t.Spans[p].Flags&tracebuffer.Call != 0 {
 			v.edge(t, p, n, want)
 			t.Spans[p].Flags |= answered
 		}
@@ -189,13 +190,13 @@ func (v *view) lookAtGraph(t *tracebuffer.Trace, want *filterexpr.Fields) {
 		if s.Superseded() || s.Flags&tracebuffer.Call == 0 {
 			continue
 		}
-		fs := factsOf(t, s)
-		for tag, _, value := fs.next(); tag != factEnd; tag, _, value = fs.next() {
-			if tag != factCallee && tag != factCalleeAWS {
+		fs := FactsOf(t, s)
+		for tag, _, value := fs.Next(); tag != TagEnd; tag, _, value = fs.Next() {
+			if tag != TagCallee && tag != TagCalleeAWS {
 				continue
 			}
 			key := nodeKey{name: string(value), kind: "remote"}
-			if tag == factCalleeAWS {
+			if tag == TagCalleeAWS {
 				key.kind = "AWS::" + key.name
 			}
 			n := v.node(key, true)
@@ -209,15 +210,15 @@ func (v *view) lookAtGraph(t *tracebuffer.Trace, want *filterexpr.Fields) {
 const answered tracebuffer.Flags = 1 << 15
 
 // service is the node of a segment.
-func (v *view) service(t *tracebuffer.Trace, s *tracebuffer.Span) nodeKey {
-	res := resourceOf(t, s)
+func (v *View) service(t *tracebuffer.Trace, s *tracebuffer.Span) nodeKey {
+	res := ResourceOf(t, s)
 	key := nodeKey{res.Service, res.Type, res.AccountID}
-	fs := factsOf(t, s)
-	for tag, _, value := fs.next(); tag != factEnd; tag, _, value = fs.next() {
+	fs := FactsOf(t, s)
+	for tag, _, value := fs.Next(); tag != TagEnd; tag, _, value = fs.Next() {
 		switch tag {
-		case factService:
+		case TagService:
 			key.name = string(value)
-		case factOrigin:
+		case TagOrigin:
 			key.kind = string(value)
 		}
 	}
@@ -225,7 +226,7 @@ func (v *view) service(t *tracebuffer.Trace, s *tracebuffer.Span) nodeKey {
 }
 
 // node returns the position of a node, which it adds if it is new.
-func (v *view) node(key nodeKey, inferred bool) int {
+func (v *View) node(key nodeKey, inferred bool) int {
 	n, known := v.nodes[key]
 	if !known {
 		n = len(v.trace.Nodes)
@@ -241,7 +242,7 @@ func (v *view) node(key nodeKey, inferred bool) int {
 }
 
 // edge adds a call to the edge from the service of span i to a node.
-func (v *view) edge(t *tracebuffer.Trace, i, to int, want *filterexpr.Fields) {
+func (v *View) edge(t *tracebuffer.Trace, i, to int, want *filterexpr.Fields) {
 	ends := [2]int{v.ownerOf(t, i), to}
 	f := &v.trace
 	n, known := v.edges[ends]
@@ -259,7 +260,7 @@ func (v *view) edge(t *tracebuffer.Trace, i, to int, want *filterexpr.Fields) {
 
 // ownerOf returns the node of the service that did the work of span i: that of
 // the segment above it, or, where that is not there, of the span's resource.
-func (v *view) ownerOf(t *tracebuffer.Trace, i int) int {
+func (v *View) ownerOf(t *tracebuffer.Trace, i int) int {
 	v.path = v.path[:0]
 	owner := int32(0)
 	for at := i; ; {
@@ -274,9 +275,9 @@ func (v *view) ownerOf(t *tracebuffer.Trace, i int) int {
 			owner = int32(v.node(v.service(t, s), false) + 1)
 			break
 		}
-		up := v.index.Find(s.Parent)
+		up := v.Index.Find(s.Parent)
 		if s.Parent == 0 || up < 0 || v.owner[up] < 0 {
-			res := resourceOf(t, s)
+			res := ResourceOf(t, s)
 			owner = int32(v.node(nodeKey{res.Service, res.Type, res.AccountID}, false) + 1)
 			break
 		}
@@ -286,39 +287,4 @@ func (v *view) ownerOf(t *tracebuffer.Trace, i int) int {
 		v.owner[at] = owner
 	}
 	return int(owner - 1)
-}
-
-// request is the entry span as sampling rules see it.
-func (v *view) request(t *tracebuffer.Trace) samplingrule.Request {
-	s := &t.Spans[v.entry()]
-	res := resourceOf(t, s)
-	q := samplingrule.Request{ServiceName: res.Service, ServiceType: res.Type, ResourceARN: res.ARN}
-	fs := factsOf(t, s)
-	attributes := fs
-	for tag, _, value := fs.next(); tag != factEnd; tag, _, value = fs.next() {
-		switch tag {
-		case factService:
-			q.ServiceName = string(value)
-		case factOrigin:
-			q.ServiceType = string(value)
-		case factHost:
-			q.Host = string(value)
-		case factMethod:
-			q.Method = string(value)
-		case factPath:
-			q.Path = string(value)
-		case factARN:
-			q.ResourceARN = string(value)
-		}
-	}
-	q.Attribute = func(key string) (string, bool) {
-		fs := attributes
-		for tag, k, value := fs.next(); tag != factEnd; tag, k, value = fs.next() {
-			if tag == factAttribute && string(k) == key {
-				return string(value), true
-			}
-		}
-		return "", false
-	}
-	return q
 }

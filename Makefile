@@ -36,11 +36,10 @@ run: build ## build and run configs/local.yaml, without traffic
 build: bin/xray bin/tailwaterctl ## bin/tailwater, bin/xray and bin/tailwaterctl
 	$(GO) build -trimpath -ldflags='$(LDFLAGS)' -o $(BIN)/tailwater ./distro
 
-# Static, so that they run in an image that has nothing else. go build knows
-# what is new.
+# go build knows what is new.
 .PHONY: bin/xray bin/tailwaterctl
 bin/xray bin/tailwaterctl:
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='$(LDFLAGS)' -o $(BIN)/$(@F) ./cmd/$(@F)
+	$(GO) build -trimpath -ldflags='$(LDFLAGS)' -o $(BIN)/$(@F) ./cmd/$(@F)
 
 .PHONY: test
 test: lint unit cross build-size e2e packages-test image-test ## everything CI runs
@@ -62,8 +61,8 @@ e2e: build node-demo node-e2e ## the real binary and real SDKs on loopback
 cross:
 	@for target in linux/arm64 darwin/arm64 windows/amd64; do \
 		echo "building for $$target"; \
-		for program in ./distro ./cmd/xray ./cmd/tailwaterctl; do \
-			GOOS=$${target%/*} GOARCH=$${target#*/} CGO_ENABLED=0 $(GO) build -o /dev/null $$program || exit 1; \
+		for program in ./distro ./cmd/*; do \
+			GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) build -o /dev/null $$program || exit 1; \
 		done; \
 	done
 

@@ -113,22 +113,14 @@ func (a *archived) count(span ptrace.Span) {
 	}
 }
 
-// spansInSQL is how many spans TestArchiveInDuckDB writes. `make bench` sets it
-// to a million, which takes some half a minute.
-func spansInSQL(t *testing.T) int {
-	text := os.Getenv("TAILWATER_ARCHIVE_SPANS")
-	if text == "" {
-		return 60_000
-	}
-	n, err := strconv.Atoi(text)
-	require.NoError(t, err, "TAILWATER_ARCHIVE_SPANS")
-	return n
-}
-
 // TestArchiveInDuckDB: what a foreign reader of Parquet says of an archive is
 // what was written: counts, sums, and whole rows of a sample.
 func TestArchiveInDuckDB(t *testing.T) {
-	a := newArchive(t, spansInSQL(t))
+	n := 1_000_000 // some 20 seconds of CPU
+	if testing.Short() {
+		n = 60_000
+	}
+	a := newArchive(t, n)
 	var keys []string
 	for _, r := range a.sample {
 		keys = append(keys, "('"+r.Span.TraceID().String()+"','"+r.Span.SpanID().String()+"')")

@@ -391,14 +391,26 @@ func TestLogFile(t *testing.T) {
 		assert.Empty(t, stdout.String())
 	}
 	assert.Equal(t, 2, strings.Count(read(), "Initializing AWS X-Ray daemon"), "a log is continued")
-	info, err := os.Stat(path)
-	require.NoError(t, err)
-	assert.Equal(t, os.FileMode(0o644), info.Mode().Perm()&^0o022|0o044, "others can read it")
+	assert.Equal(t, readableMode(t), mode(t, path), "others can read it")
 	for _, kind := range []string{".cpu", ".memory"} {
 		info, err := os.Stat(profile + kind)
 		require.NoError(t, err)
 		assert.NotZero(t, info.Size())
 	}
+}
+
+// readableMode is the mode of a file that others may read, as far as this
+// machine's umask lets them.
+func readableMode(t *testing.T) os.FileMode {
+	path := filepath.Join(t.TempDir(), "readable")
+	require.NoError(t, os.WriteFile(path, nil, 0o644))
+	return mode(t, path)
+}
+
+func mode(t *testing.T, path string) os.FileMode {
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	return info.Mode()
 }
 
 func TestLogRotation(t *testing.T) {
@@ -416,6 +428,7 @@ func TestLogRotation(t *testing.T) {
 		require.NoError(t, err)
 		info, err := os.Stat(path)
 		require.NoError(t, err)
+		assert.Equal(t, readableMode(t), info.Mode(), "others can read it")
 		if rotate {
 			assert.Len(t, files, 2)
 			assert.EqualValues(t, 5<<20, info.Size())

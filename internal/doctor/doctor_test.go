@@ -317,9 +317,9 @@ func TestPorts(t *testing.T) {
 receivers:
   awsxray: {endpoint: %q, proxy_server: {endpoint: ""}}
   otlp: {protocols: {grpc: {endpoint: %q}, http: {endpoint: "192.0.2.1:4318"}}}
-extensions: {health_check: {endpoint: "127.0.0.1:0"}, zpages: {endpoint: "127.0.0.1:29"}, pprof: {endpoint: "localhost:29"}}
+extensions: {health_check: {endpoint: "127.0.0.1:0"}, health_check/2: {http: {endpoint: "127.0.0.1:0"}}, zpages: {endpoint: "127.0.0.1:29"}, pprof: {endpoint: "localhost:29"}}
 service:
-  extensions: [health_check, zpages, pprof]
+  extensions: [health_check, health_check/2, zpages, pprof]
   telemetry: {metrics: {readers: [{pull: {exporter: {prometheus: {host: 127.0.0.1, port: 0}}}}]}}
   pipelines: {traces: {receivers: [awsxray, otlp]}}
 `, udp.LocalAddr(), tcp.Addr())))
@@ -338,6 +338,7 @@ service:
 	assert.Equal(t, Fail, find("receiver otlp (grpc)", "tcp "+tcp.Addr().String()+" is taken"+by).Status)
 	assert.Equal(t, Fail, find("receiver otlp (http)", "192.0.2.1:4318").Status)
 	assert.Equal(t, OK, find("extension health_check", "is free").Status)
+	assert.Equal(t, OK, find("extension health_check/2 (http)", "127.0.0.1:0 is free").Status)
 	assert.Equal(t, OK, find("own metrics", "is free").Status)
 	assert.Equal(t, Fail, find("extension zpages", "twice: extension pprof has it too").Status)
 }

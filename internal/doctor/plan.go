@@ -144,7 +144,7 @@ var readers = map[string]func(*plan, part) error{
 	"exporter otlp_http":      readOTLPHTTP,
 	"exporter loadbalancing":  readLoadBalancing,
 	"exporter load_balancing": readLoadBalancing,
-	"extension health_check":  listens("localhost:13133"),
+	"extension health_check":  readHealthCheck,
 	"extension pprof":         listens("localhost:1777"),
 	"extension zpages":        listens("localhost:55679"),
 	"extension xray_local":    listens("127.0.0.1:2080"),
@@ -190,6 +190,20 @@ func listens(otherwise string) func(*plan, part) error {
 		p.listeners = append(p.listeners, listener{c.name, "tcp", c.text("endpoint", otherwise)})
 		return nil
 	}
+}
+
+// readHealthCheck knows the component's second version too, which serves HTTP
+// and gRPC where it is told to.
+func readHealthCheck(p *plan, c part) error {
+	if !c.has("http") && !c.has("grpc") {
+		return listens("localhost:13133")(p, c)
+	}
+	for _, protocol := range []struct{ key, otherwise string }{{"http", "localhost:13133"}, {"grpc", "localhost:13132"}} {
+		if c.has(protocol.key) {
+			p.listeners = append(p.listeners, listener{c.name + " (" + protocol.key + ")", "tcp", c.sub(protocol.key).text("endpoint", protocol.otherwise)})
+		}
+	}
+	return nil
 }
 
 func readOTLPReceiver(p *plan, c part) error {

@@ -231,9 +231,9 @@ func TestFindTraceReadsLittle(t *testing.T) {
 // TestStoreFaults: troubles that pass are waited for, those of one object are
 // counted, and nothing is replayed twice.
 func TestStoreFaults(t *testing.T) {
-	all := archivetest.MixedRows(9, 4000)
+	all := archivetest.MixedRows(9, 2000)
 	half := len(all) / 2
-	first, second := parquetOf(t, all[:half], 500), parquetOf(t, all[half:], 500)
+	first, second := parquetOf(t, all[:half], 250), parquetOf(t, all[half:], 250)
 	reset := func(w http.ResponseWriter) bool { panic(http.ErrAbortHandler) }
 	for name, tc := range map[string]struct {
 		fault  func(w http.ResponseWriter, r *http.Request, n int) bool
@@ -339,15 +339,15 @@ func (s *stopAfter) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
 
 // TestCheckpoint: a replay that is ended at any batch goes on at its row group.
 func TestCheckpoint(t *testing.T) {
-	all := archivetest.MixedRows(10, 3000)
+	all := archivetest.MixedRows(10, 800)
 	half := len(all) / 2
 	text, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(archivetest.NewMixed(99, 100).Next(5))
 	require.NoError(t, err)
 	document, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(text)
 	require.NoError(t, err)
 	root := writeFiles(t, map[string][]byte{
-		hour + "a.parquet":             parquetOf(t, all[:half], 400),
-		hour + "b.parquet":             parquetOf(t, all[half:], 400),
+		hour + "a.parquet":             parquetOf(t, all[:half], 120),
+		hour + "b.parquet":             parquetOf(t, all[half:], 120),
 		hour + "traces_document.binpb": text,
 	})
 	want := append(archivetest.Rows(document), all...)

@@ -36,18 +36,17 @@ run: build ## build and run configs/local.yaml, without traffic
 build: bin/xray bin/tailwaterctl ## bin/tailwater, bin/xray and bin/tailwaterctl
 	$(GO) build -trimpath -ldflags='$(LDFLAGS)' -o $(BIN)/tailwater ./distro
 
-# Static, so that they run in an image that has nothing else. go build knows
-# what is new.
+# go build knows what is new.
 .PHONY: bin/xray bin/tailwaterctl
 bin/xray bin/tailwaterctl:
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='$(LDFLAGS)' -o $(BIN)/$(@F) ./cmd/$(@F)
+	$(GO) build -trimpath -ldflags='$(LDFLAGS)' -o $(BIN)/$(@F) ./cmd/$(@F)
 
 .PHONY: test
 test: lint unit cross build-size e2e packages-test image-test ## everything CI runs
 
 .PHONY: unit
-unit: tools cc
-	CGO_ENABLED=1 $(GO) test -race -timeout 15m $(RACE_PACKAGES)
+unit: tools cc versitygw
+	VERSITYGW=$(TOOLS)/versitygw CGO_ENABLED=1 $(GO) test -race -timeout 15m $(RACE_PACKAGES)
 	$(GO) test -timeout 15m ./distro
 	$(GO) test -timeout 15m -run 'TestKeepsWhatAnSDKKeeps|TestMemoryOfPendingSpans' ./processor/xraytailsamplingprocessor
 
@@ -62,8 +61,8 @@ e2e: build node-demo node-e2e ## the real binary and real SDKs on loopback
 cross:
 	@for target in linux/arm64 darwin/arm64 windows/amd64; do \
 		echo "building for $$target"; \
-		for program in ./distro ./cmd/xray ./cmd/tailwaterctl; do \
-			GOOS=$${target%/*} GOARCH=$${target#*/} CGO_ENABLED=0 $(GO) build -o /dev/null $$program || exit 1; \
+		for program in ./distro ./cmd/*; do \
+			GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) build -o /dev/null $$program || exit 1; \
 		done; \
 	done
 
@@ -164,6 +163,14 @@ $(TOOLS)/.stamp: $(wildcard tools/go.* tools/*/go.*)
 
 $(TOOLS)/.packages: tools/packages/go.mod tools/packages/go.sum
 	$(GO) build -C tools/packages -o $(TOOLS)/ tool
+	@touch $@
+
+# A real S3 server for tests, in a module of its own: it shares no version with ours.
+.PHONY: versitygw
+versitygw: $(TOOLS)/versitygw ## .tools/versitygw, an S3 server for tests
+
+$(TOOLS)/versitygw: tools/versitygw/go.mod tools/versitygw/go.sum
+	$(GO) build -C tools/versitygw -o $(TOOLS)/ tool
 	@touch $@
 
 # The race detector needs a C compiler.

@@ -48,6 +48,17 @@ processors:
       - {name: slow, type: latency, latency: {threshold_ms: 3000}}
       - {name: others, type: probabilistic, probabilistic: {sampling_percentage: {{.Percent}}}}
 {{- end}}
+{{- if eq .Connector "xray_metrics"}}
+connectors:
+  xray_metrics:
+    metrics_flush_interval: {{.Flush}}
+{{- else if .Connector}}
+connectors:
+  spanmetrics:
+    metrics_flush_interval: {{.Flush}}
+    aggregation_temporality: AGGREGATION_TEMPORALITY_DELTA
+    histogram: {exponential: {}}
+{{- end}}
 exporters:
 {{- if .Nop}}
   nop:
@@ -79,7 +90,12 @@ service:
 {{- else if .Tail}}
       processors: [{{.Tail}}]
 {{- end}}
-      exporters: [{{if .Nop}}nop{{else}}awsxray{{end}}]
+      exporters: [{{if .Connector}}{{.Connector}}{{else if .Nop}}nop{{else}}awsxray{{end}}]
+{{- if .Connector}}
+    metrics:
+      receivers: [{{.Connector}}]
+      exporters: [nop]
+{{- end}}
 `))
 
 // renderConfig returns the YAML for one run.
@@ -91,6 +107,11 @@ func renderConfig(sideName string, r row, p pipeline, ports ports, endpoint stri
 		// share of the others.
 		tail = map[string]string{"ours": "xray_tail_sampling", "peer": "tail_sampling"}[sideName]
 	}
+	connector := ""
+	if p == toMetrics {
+		// Both send deltas with exponential histograms, which CloudWatch needs.
+		connector = map[string]string{"ours": "xray_metrics", "peer": "spanmetrics"}[sideName]
+	}
 	var b strings.Builder
 	err := collectorConfig.Execute(&b, struct {
 		Ports            portNumbers
@@ -100,6 +121,8 @@ func renderConfig(sideName string, r row, p pipeline, ports ports, endpoint stri
 		Tail             string // the processor; empty means none
 		Keep, Percent    float64
 		Hold             time.Duration
+		Connector        string // of metrics; empty means none
+		Flush            time.Duration
 	}{
 		Ports:    portNumbers{ports.xray, ports.otlp, ports.metrics, ports.pprof},
 		OTLP:     r.load == otlpSpans,
@@ -111,6 +134,8 @@ func renderConfig(sideName string, r row, p pipeline, ports ports, endpoint stri
 		Keep:     r.keep,
 		Percent:  100 * r.keep,
 		Hold:     hold,
+
+		Connector: connector, Flush: flush,
 	})
 	return b.String(), err
 }

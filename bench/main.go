@@ -40,10 +40,14 @@ func main() {
 	}
 }
 
+// fullArchive is how many spans the archive's runs send, without -quick.
+const fullArchive = 200_000
+
 // settings are the command line.
 type settings struct {
 	ours, peer string
 	rows       []row
+	archive    int // spans of the archive's runs; 0 means not to run it
 	rounds     int
 	warmUp     time.Duration
 	window     time.Duration
@@ -61,7 +65,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	fs.SetOutput(stderr)
 	fs.StringVar(&s.ours, "ours", ours, "the distribution's binary (default also from TAILWATER_BIN); empty measures the peer alone")
 	fs.StringVar(&s.peer, "peer", ".cache/peer/contribpeer", "the contrib collector's binary; empty measures ours alone")
-	names := fs.String("rows", "", "comma-separated row names; empty means all ("+strings.Join(rowNames(allRows), ", ")+")")
+	names := fs.String("rows", "", "comma-separated row names; empty means all ("+strings.Join(rowNames(allRows), ", ")+", "+archiveRow+")")
 	fs.IntVar(&s.rounds, "rounds", 3, "how often each row is run on each side; the median counts")
 	fs.DurationVar(&s.warmUp, "warm-up", 3*time.Second, "load before the measured window")
 	fs.DurationVar(&s.window, "window", 10*time.Second, "the measured window")
@@ -80,9 +84,19 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	if s.window < 100*time.Millisecond || s.window > 5*time.Minute || s.warmUp < 0 || s.warmUp > time.Minute {
 		return s, fmt.Errorf("-window is %v and -warm-up %v, allowed are 100ms to 5m and 0s to 1m", s.window, s.warmUp)
 	}
-	var err error
-	if s.rows, err = selectRows(*names, *quick); err != nil {
-		return s, err
+	s.archive = fullArchive
+	if *quick {
+		s.archive = 60_000
+	}
+	wanted, archive := withoutArchive(*names)
+	if !archive {
+		s.archive = 0
+	}
+	if wanted != "" || *names == "" {
+		var err error
+		if s.rows, err = selectRows(wanted, *quick); err != nil {
+			return s, err
+		}
 	}
 	if *quick {
 		s.rounds, s.warmUp, s.window = 1, 1500*time.Millisecond, 2500*time.Millisecond
@@ -128,6 +142,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 	}
 
+	archived, err := runArchives(ctx, s, sides, stderr)
+	if err != nil {
+		return err
+	}
+
 	if s.out != "" {
 		if err := writeRuns(s.out, runs); err != nil {
 			return err
@@ -135,10 +154,41 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	ok, table := report(s.rows, runs)
 	fmt.Fprintf(stdout, "%d CPUs, %s, %s warm-up, %s window, median of %d\n\n%s", runtime.NumCPU(), runtime.Version(), s.warmUp, s.window, s.rounds, table)
+	if len(archived) > 0 {
+		within, table := reportArchive(archived)
+		fmt.Fprintf(stdout, "\n%s", table)
+		ok = ok && within
+	}
 	if !ok {
 		return errOverBudget
 	}
 	return nil
+}
+
+// runArchives measures the archive, each side and way in turn.
+func runArchives(ctx context.Context, s settings, sides []side, stderr io.Writer) (runs []archiveRun, err error) {
+	if s.archive == 0 {
+		return nil, nil
+	}
+	for round := range s.rounds {
+		for _, way := range archiveWays {
+			if way.memory && round > 0 {
+				continue
+			}
+			for _, sd := range sides {
+				if sd.name != way.side || way.memory && s.archive < fullArchive {
+					continue
+				}
+				r, err := runArchive(ctx, sd.binary, way, archiveRate, int64(s.archive))
+				if err != nil {
+					return runs, fmt.Errorf("archive, %s: %w", way.name, err)
+				}
+				fmt.Fprintln(stderr, r)
+				runs = append(runs, r)
+			}
+		}
+	}
+	return runs, nil
 }
 
 func writeRuns(path string, runs []result) error {

@@ -39,6 +39,8 @@ func TestRenderConfig(t *testing.T) {
 		{"peer-otlp-nop.yaml", "peer", row{load: otlpSpans, workers: 8}, toNop},
 		{"ours-tail.yaml", "ours", row{load: otlpSpans, tail: true, keep: 0.05}, toTail},
 		{"peer-tail.yaml", "peer", row{load: otlpSpans, tail: true, keep: 0.05}, toTail},
+		{"ours-metrics.yaml", "ours", row{load: otlpSpans, metrics: true}, toMetrics},
+		{"peer-metrics.yaml", "peer", row{load: otlpSpans, metrics: true}, toMetrics},
 	} {
 		t.Run(tt.file, func(t *testing.T) {
 			got, err := renderConfig(tt.side, tt.row, tt.pipeline, p, "http://127.0.0.1:20005")

@@ -26,6 +26,8 @@ type row struct {
 	cores               int     // GOMAXPROCS of the collectors; 0 leaves it as it is
 	mustBytes, aimBytes float64 // of memory a pending span
 
+	metrics bool // into a connector that makes metrics, which go to nop
+
 	beyondNop bool // subtract the same load into the nop exporter
 	oursOnly  bool // the peer is known not to stand this
 	extra     bool // left out by -quick
@@ -55,11 +57,15 @@ var allRows = []row{
 	{name: "tail-10000", item: "span through tail sampling, 5 % kept, beyond nop, 2 cores", load: otlpSpans, rate: 10000, must: 2.2, aim: 1, beyondNop: true, tail: true, keep: 0.05, cores: 2, mustBytes: 600, aimBytes: 350},
 	{name: "tail-10000-1", item: "the same, 1 core", load: otlpSpans, rate: 10000, must: 2.2, aim: 1, beyondNop: true, tail: true, keep: 0.05, cores: 1, mustBytes: 600, aimBytes: 350, extra: true},
 	{name: "tail-all-10000", item: "the same, all kept, 2 cores", load: otlpSpans, rate: 10000, must: 2.2, aim: 1, beyondNop: true, tail: true, keep: 1, cores: 2, mustBytes: 600, aimBytes: 350, extra: true, noVerdict: true},
+	{name: "metrics-10000", item: "span to metrics, beyond nop", load: otlpSpans, rate: 10000, must: 1, aim: 0.5, beyondNop: true, metrics: true, noVerdict: true},
 }
 
 // hold is how long a tail sampler holds each trace. All spans of a trace come
 // at once, so both sides hold as many.
 const hold = 5 * time.Second
+
+// flush is how often metrics are sent. A window has at least one flush.
+const flush = 5 * time.Second
 
 // A pipeline is what a collector is configured to do with the load.
 type pipeline string
@@ -68,6 +74,8 @@ const (
 	toXRay pipeline = "awsxray"
 	toNop  pipeline = "nop"
 	toTail pipeline = "tail"
+
+	toMetrics pipeline = "metrics"
 )
 
 func (r row) pipelines() []pipeline {
@@ -81,6 +89,9 @@ func (r row) pipelines() []pipeline {
 func (r row) target() pipeline {
 	if r.tail {
 		return toTail
+	}
+	if r.metrics {
+		return toMetrics
 	}
 	return toXRay
 }

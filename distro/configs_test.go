@@ -29,6 +29,7 @@ var dryRunEnv = map[string]string{
 	"AWS_SECRET_ACCESS_KEY":         "secret",
 	"AWS_EC2_METADATA_DISABLED":     "true",
 	"ECS_CONTAINER_METADATA_URI_V4": "http://169.254.170.2/v4/x",
+	"TAILWATER_BUCKET":              "example-archive",
 }
 
 // dryRun checks a configuration as `tailwater validate` does: it is read,
@@ -129,4 +130,33 @@ func TestConfigsTakeAllSignals(t *testing.T) {
 			require.Equal(t, map[pipeline.Signal]bool{pipeline.SignalTraces: true, pipeline.SignalMetrics: true, pipeline.SignalLogs: true}, taken)
 		})
 	}
+}
+
+// configs/daemon.yaml is what the drop-in makes of a file that says no more
+// than the memory.
+func TestDaemonConfigIsTheDropIns(t *testing.T) {
+	for key, value := range dryRunEnv {
+		t.Setenv(key, value)
+	}
+	file := filepath.Join(t.TempDir(), "cfg.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("TotalBufferSizeMB: 16\nVersion: 2\n"), 0o600))
+	factories, err := components()
+	require.NoError(t, err)
+	load := func(uri string) *otelcol.Config {
+		settings := daemonSettings([]string{uri})
+		settings.ResolverSettings.ProviderFactories = append(settings.ResolverSettings.ProviderFactories, envprovider.NewFactory())
+		settings.ResolverSettings.DefaultScheme = "env"
+		provider, err := otelcol.NewConfigProvider(settings)
+		require.NoError(t, err)
+		config, err := provider.Get(t.Context(), factories)
+		require.NoError(t, err)
+		require.NoError(t, provider.Shutdown(t.Context()))
+		return config
+	}
+	want, have := load("xraydaemon:"+file), load("../configs/daemon.yaml")
+	require.Equal(t, want.Receivers, have.Receivers)
+	require.Equal(t, want.Exporters, have.Exporters)
+	require.Equal(t, want.Processors, have.Processors)
+	require.Equal(t, want.Extensions, have.Extensions)
+	require.Equal(t, want.Service.Pipelines, have.Service.Pipelines)
 }

@@ -123,9 +123,6 @@ func componentOf(t *testing.T, sid string) (name, kind string) {
 	case strings.HasSuffix(sid, "Exporter"):
 		kind, ok = "exporter", factories.Exporters[id] != nil
 	}
-	require.True(t, ok || !inDistribution[name], "the distribution has no %s %s", name, kind)
+	require.True(t, ok, "the distribution has no %s %s", name, kind)
 	return name, kind
 }
-
-// inDistribution is false for components whose policies are here first.
-var inDistribution = map[string]bool{"awsxray": true, "awsemf": true, "xray_tail_sampling": true, "otlp_http": true, "load_balancing": true}

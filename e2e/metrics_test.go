@@ -23,8 +23,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// Every span is counted before any is dropped; metrics and traces go to the
-// collector's own AWS.
+// Every span is counted, and the metrics go to the collector's own CloudWatch.
 const metered = `
 connectors:
   xray_metrics:
@@ -51,18 +50,16 @@ service:
   extensions: [health_check, xray_local]
   pipelines:
     traces:
-      exporters: [awsxray, xray_metrics]
+      exporters: [xray_metrics]
     metrics:
       receivers: [xray_metrics]
       exporters: [awsemf]
 `
 
-// sampled puts the tail sampler between the receivers and X-Ray.
+// sampled sends to X-Ray what the tail sampler keeps.
 const sampled = `
 service:
   pipelines:
-    traces:
-      exporters: [xray_metrics]
     traces/sampled:
       receivers: [otlp]
       processors: [xray_tail_sampling]

@@ -21,7 +21,6 @@ fi
 cp "/usr/share/doc/tailwater/configs/$config.yaml" /etc/tailwater/config.yaml
 cat >/etc/tailwater/tailwater.env <<-ENV
 	TAILWATER_GATEWAYS=$gateways
-	TAILWATER_SCOPE=task
 ENV
 
 # A burst of segments must fit into the kernel's buffer.

@@ -110,6 +110,7 @@ func run(t *testing.T, cmd *exec.Cmd) string {
 	t.Helper()
 	cmd.Env = []string{
 		"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret", "AWS_EC2_METADATA_DISABLED=true",
+		"TAILWATER_BUCKET=example-archive",
 		"ECS_CONTAINER_METADATA_URI_V4=http://169.254.170.2/v4/x",
 	}
 	out, err := cmd.CombinedOutput()

@@ -21,6 +21,9 @@ type costs struct {
 	// seen holds the hashes of metrics met lately, so that the usual case, a
 	// metric known already, costs one look.
 	seen []uint64
+	// fresh counts those that were not in there since news was true.
+	fresh int
+	told  int
 }
 
 // window is the metrics of an hour.
@@ -76,6 +79,7 @@ func (c *costs) add(e *emf.Event, now time.Time) {
 			} else {
 				*slot = id
 			}
+			c.fresh++
 			c.now.all.add(id)
 			for _, label := range set {
 				if u := c.now.usage(e.Labels[label].Name); u != nil {
@@ -85,6 +89,18 @@ func (c *costs) add(e *emf.Event, now time.Time) {
 			}
 		}
 	}
+}
+
+// news tells whether there may be twice as many metrics as when it was last true.
+func (c *costs) news() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.fresh == 0 || c.fresh < c.told {
+		return false
+	}
+	c.told += c.fresh
+	c.fresh = 0
+	return true
 }
 
 func (w *window) usage(name string) *usage {
@@ -155,7 +171,7 @@ func (s *sketch) add(hash uint64) {
 func (s *sketch) count() float64 {
 	sum, empty := 0.0, 0
 	for _, r := range s.registers {
-		sum += math.Ldexp(1, -int(r))
+		sum += 1 / float64(uint64(1)<<r) // at most 2^53
 		if r == 0 {
 			empty++
 		}

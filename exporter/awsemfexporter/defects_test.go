@@ -97,6 +97,7 @@ func TestD4DocumentsAreNeverCut(t *testing.T) {
 	assert.Equal(t, 200, seen)
 	assert.EqualValues(t, len(documents), f.sum(t, "events_made"))
 	assert.EqualValues(t, 1, f.sum(t, "fields_dropped", "reason", "event_full"))
+	assert.Equal(t, 1, f.log.FilterMessageSnippet("could not have everything").Len())
 }
 
 func ones(n int) []uint64 {
@@ -127,6 +128,7 @@ func TestD5LimitsOfTheFormat(t *testing.T) {
 	assert.Empty(t, documents[2].Metrics(), "with 35 labels it is a log")
 	assert.EqualValues(t, 1, number(t, documents[2], "wide"))
 	assert.EqualValues(t, 1, f.sum(t, "dimension_sets_dropped", "reason", "too_many_dimensions"))
+	assert.Equal(t, "wide", f.log.FilterMessageSnippet("more than 30 dimensions").All()[0].ContextMap()["metric"])
 }
 
 // Cumulative histograms become increments.

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/tailwater-otel/tailwater/internal/emf"
 )
@@ -328,6 +329,19 @@ func TestQueueFull(t *testing.T) {
 		for id, sum := range total {
 			assert.EqualValues(t, 100, sum, id)
 		}
+	})
+}
+
+// A queue that counts events has room for a batch with more of them.
+func TestQueueThatCountsEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, func(c *Config) {
+			queue := c.SendingQueue.Get()
+			queue.Sizer, queue.QueueSize, queue.BlockOnOverflow = exporterhelper.RequestSizerTypeItems, 100, true
+		}).start(t)
+		require.NoError(t, f.ConsumeMetrics(t.Context(), gauges(0, 1000).Metrics))
+		require.NoError(t, f.Shutdown(context.Background()))
+		f.logs.requireTaken(t, 1000, false)
 	})
 }
 

@@ -8,7 +8,6 @@ import (
 	"os"
 	"regexp"
 	"runtime"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -18,7 +17,6 @@ import (
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
-	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
@@ -273,136 +271,6 @@ func userAgent(cfg *Config, info component.BuildInfo) string {
 		agent += " AppSignals"
 	}
 	return agent
-}
-
-// dropped counts a point that is in no event, and logs one a minute.
-func (e *metricsExporter) dropped(reason, metric string) {
-	e.builder.ExporterAwsemfPointsDropped.Add(context.Background(), 1, byReason(reason))
-	if reason != reasonBase && reason != reasonNoValue {
-		e.rare.Warn("Data points cannot be sent; this is one example of this minute", zap.String("reason", reason), zap.String("metric", metric))
-	}
-}
-
-// ConsumeMetrics makes events of metrics and hands them to the queue. Once it
-// has, trouble is the exporter's own: it returns no error for events that find
-// no room, because the caller would send to all other exporters again. Only
-// without a queue, or with wait_for_result, it returns the result.
-func (e *metricsExporter) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
-	e.count.points(ctx, md.DataPointCount())
-	events, undo := e.events(ctx, md)
-	if len(events) == 0 {
-		return nil
-	}
-	return e.accept(ctx, events, undo)
-}
-
-// events makes events, in the order of the calls. undo takes the increments in
-// them back.
-func (e *metricsExporter) events(ctx context.Context, md pmetric.Metrics) (events []event, undo []undo) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	defer func() {
-		// The one place where what arrives could hit an error in the program, and
-		// that must not end the process.
-		if r := recover(); r != nil {
-			e.rare.Error("Error in the program: metrics could not be made events", zap.Any("panic", r), zap.ByteString("stack", debug.Stack()))
-			e.builder.ExporterAwsemfMetricsDropped.Add(ctx, int64(md.DataPointCount()), byReason("panic"))
-			e.translator.deltas.rollBack(e.translator.deltas.take())
-			e.translator.deltas.undo = nil
-			events, undo = nil, nil
-		}
-	}()
-	now := time.Now()
-	grouping := e.translator.translate(md)
-	var all emf.Report
-	for _, g := range grouping.order {
-		ev := g.event()
-		ev.JSON = e.cfg.ParseJSONEncodedAttributeValues
-		ev.Version0 = e.cfg.Version == "0"
-		if e.cfg.OutputDestination == toAgent {
-			ev.LogGroup, ev.LogStream = g.target.group, g.target.stream
-		}
-		r := e.writer.Documents(ev, func(document []byte) {
-			events = append(events, event{g.target.group, g.target.stream, g.timestamp, document})
-		})
-		all.Add(r)
-		e.costs.add(ev, now)
-	}
-	undo = e.translator.deltas.take()
-	e.translator.deltas.commit(now)
-	e.count.events(ctx, len(events), all, grouping.dimensionsTooLarge)
-	e.tellCost()
-	return events, undo
-}
-
-// tellCost logs the estimate once the first metrics are known, and when it has doubled.
-func (e *metricsExporter) tellCost() {
-	now := e.costs.estimate()
-	if now.metrics == 0 || e.told.metrics > 0 && now.metrics < 2*e.told.metrics {
-		return
-	}
-	e.told = now
-	e.logger.Info("CloudWatch bills each namespace, metric name and combination of dimensions as a metric",
-		zap.Int("metrics", now.metrics), zap.Float64("usd_per_month", now.dollars),
-		zap.String("largest_dimension", now.dimension), zap.Int("metrics_fewer_without_it", now.fewer))
-}
-
-// accept hands finished events to the queue.
-func (e *metricsExporter) accept(ctx context.Context, events []event, undo []undo) error {
-	if e.cfg.answers() {
-		err := e.offer(ctx, events)
-		if err != nil {
-			// The caller may send the same metrics again.
-			e.rollBack(undo)
-		}
-		return err
-	}
-	chunk := limits{events: len(events), bytes: maxChunkBytes}
-	for first := true; len(events) > 0; first = false {
-		n := chunk.first(events)
-		if err := e.offer(ctx, events[:n:n]); err != nil {
-			reason := reasonQueueError
-			if errors.Is(err, exporterhelper.ErrQueueIsFull) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-				reason = reasonQueueFull
-			}
-			e.health.Full(err)
-			if first {
-				// The next points of cumulative series carry the increments.
-				e.rollBack(undo)
-				n = len(events)
-			}
-			e.count.dropped(ctx, reason, n)
-		}
-		events = events[n:]
-	}
-	return nil
-}
-
-func (e *metricsExporter) rollBack(undo []undo) {
-	if len(undo) == 0 {
-		return
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.translator.deltas.rollBack(undo)
-}
-
-// portionKey is the context key of the events on their way into the queue:
-// exporterhelper makes a queue item from metrics, and ours is made already.
-type portionKey struct{}
-
-var noMetrics = pmetric.NewMetrics()
-
-func (e *metricsExporter) offer(ctx context.Context, events []event) error {
-	return e.queue.ConsumeMetrics(context.WithValue(ctx, portionKey{}, newPortion(events)), noMetrics)
-}
-
-func fromContext(ctx context.Context, _ pmetric.Metrics) (xexporterhelper.Request, error) {
-	p, ok := ctx.Value(portionKey{}).(*portion)
-	if !ok {
-		return nil, errors.New("no events in the context")
-	}
-	return p, nil
 }
 
 // send delivers what leaves the queue.

@@ -40,7 +40,8 @@ type grouping struct {
 	order  []*group // as they came, so that the result does not depend on the map
 	key    []byte
 
-	dimensionsTooLarge int
+	dimensionsTooLarge int    // sets that were left out
+	tooLargeOf         string // a metric that had one
 }
 
 // group becomes one event, or several if it does not fit into one.
@@ -81,7 +82,10 @@ func newGrouping(rules *setRules) *grouping {
 // dimension sets that its scope names, if any. point stays the caller's.
 func (g *grouping) add(to target, point labels, entity []emf.Field, scope [][]string, s *sample) *group {
 	sets, tooLarge := g.rules.sets(s.name, point, scope)
-	g.dimensionsTooLarge += tooLarge
+	if tooLarge > 0 {
+		g.dimensionsTooLarge += tooLarge
+		g.tooLargeOf = s.name
+	}
 	names := point.renamed(s.name)
 	for attempt := byte(0); ; attempt++ {
 		group := g.find(to, names, entity, s, attempt)
@@ -211,9 +215,16 @@ func (g *group) event() *emf.Event {
 		Timestamp: g.timestamp,
 		Namespace: g.target.namespace,
 		Labels:    g.labels,
-		Fields:    append(slices.Clip(g.entity), g.fields...),
+		Fields:    make([]emf.Field, 0, len(g.entity)+len(g.fields)),
 		Metrics:   make([]emf.Metric, 0, len(g.metrics)),
 	}
+	for _, f := range g.entity {
+		// A label of that name says the same, and better.
+		if !slices.ContainsFunc(g.labels, func(l emf.Field) bool { return l.Name == f.Name }) {
+			e.Fields = append(e.Fields, f)
+		}
+	}
+	e.Fields = append(e.Fields, g.fields...)
 	for i := range g.metrics {
 		m := &g.metrics[i]
 		out := emf.Metric{Name: m.name, Unit: m.unit, Resolution: m.resolution, Sets: m.sets}

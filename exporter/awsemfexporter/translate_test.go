@@ -78,6 +78,7 @@ func TestScopeSaysHowMetricsAreWritten(t *testing.T) {
 	assert.EqualValues(t, 100, w.Count)
 	assert.EqualValues(t, 1500, w.Sum)
 	assert.Equal(t, 13.6, w.Min)
+	assert.Zero(t, f.sum(t, "fields_dropped"), "an entity's field that is a dimension already is no loss")
 }
 
 // A declaration of the user goes before the scope's own sets.

@@ -286,6 +286,7 @@ func (r *recorder) Build(ctx context.Context, g *spool.Segment, create, temporar
 func (r *recorder) Put(context.Context, string, spool.Output) error        { return nil }
 func (r *recorder) Retry(err error)                                        { panic(err) }
 func (r *recorder) Delivered(*spool.Segment, []spool.Output, spool.Damage) {}
+func (r *recorder) Abandoned(_ *spool.Segment, err error)                  { panic(err) }
 func (r *recorder) Quarantined(spool.Output, error)                        {}
 
 // What is not OTLP in a log costs itself and nothing else.
@@ -306,6 +307,22 @@ func TestUnreadable(t *testing.T) {
 	require.Equal(t, 1, times["0200000000000101"], maps.Clone(times))
 	require.Equal(t, 1, times["0200000000000201"])
 	require.GreaterOrEqual(t, reasons(t, tel, "spans_dropped", "reason")["unreadable"], int64(9))
+	kept, err := filepath.Glob(filepath.Join(cfg.spoolDirectory(), "quarantine", "*.sealed"))
+	require.NoError(t, err)
+	require.Len(t, kept, 1)
+}
+
+// An error of the program while files are made puts the log aside.
+func TestPanicInBuild(t *testing.T) {
+	cfg := archiveConfig(t)
+	tel, set := testTelemetry(t)
+	a := startArchive(t, set, cfg)
+	broken := *a.build
+	broken.config = nil
+	a.build = &broken
+	require.NoError(t, a.ConsumeTraces(t.Context(), spansOf([]int{1, 2, 3}, time.Now())))
+	require.NoError(t, a.Shutdown(t.Context()))
+	require.Equal(t, int64(3), sumOf(t, tel, "spans_quarantined"))
 	kept, err := filepath.Glob(filepath.Join(cfg.spoolDirectory(), "quarantine", "*.sealed"))
 	require.NoError(t, err)
 	require.Len(t, kept, 1)

@@ -290,7 +290,7 @@ func (m *merge) write(ref *spanRef, span ptrace.Span) error {
 	rs := o.traces.ResourceSpans().At(0)
 	ss := rs.ScopeSpans().At(0)
 	if err := f.writer.Write(rs.Resource(), rs.SchemaUrl(), ss.Scope(), ss.SchemaUrl(), span, time.Unix(0, ref.ingest), why != notDiverted); err != nil {
-		return fmt.Errorf("write a row: %w", err)
+		return f.file.failed("write a row", err)
 	}
 	return nil
 }
@@ -324,8 +324,32 @@ func (m *merge) origin(at int64) (decodedOrigin, error) {
 // partitionFile is a Parquet file being written.
 type partitionFile struct {
 	output spool.Output
-	file   spool.File
+	file   *diskFile
 	writer *archive.Writer
+}
+
+// diskFile remembers whether the disk failed: what else a Writer fails of would
+// make it fail again.
+type diskFile struct {
+	spool.File
+	err error
+}
+
+func (f *diskFile) Write(p []byte) (int, error) {
+	n, err := f.File.Write(p)
+	if err != nil {
+		f.err = err
+	}
+	return n, err
+}
+
+// failed says what a Writer's error is about.
+func (f *diskFile) failed(act string, err error) error {
+	err = fmt.Errorf("%s: %w", act, err)
+	if f.err == nil {
+		return &spool.Unacceptable{Err: err}
+	}
+	return err
 }
 
 // file returns the file of a partition. Since spans come sorted by time, a
@@ -340,15 +364,16 @@ func (m *merge) file(partition string) (*partitionFile, error) {
 	}
 	n := len(m.outputs)
 	name := m.segment.Name(n, ".parquet")
-	file, err := m.create(name)
+	created, err := m.create(name)
 	if err != nil {
 		return nil, err
 	}
+	file := &diskFile{File: created}
 	u := &m.config.S3Uploader
 	f := &partitionFile{
 		output: spool.Output{
 			File:      name,
-			Bucket:    u.S3Bucket,
+			Bucket:    u.bucket(),
 			Key:       u.key("", partition, fmt.Sprintf("traces_%s-%d.parquet", m.segment.ID(), n)),
 			Segment:   m.segment.ID(),
 			Partition: partition,
@@ -377,7 +402,7 @@ func (m *merge) closeAll(keep map[string]bool) error {
 		delete(m.open, partition)
 		info, err := f.writer.Close()
 		if err != nil {
-			return fmt.Errorf("complete a file: %w", err)
+			return f.file.failed("complete a file", err)
 		}
 		for i := range m.outputs {
 			if o := &m.outputs[i]; o.File == f.output.File {

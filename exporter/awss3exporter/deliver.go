@@ -2,6 +2,8 @@ package awss3exporter
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -13,8 +15,14 @@ import (
 // An archiver is what the spool delivers to (spool.Deliverer).
 var _ spool.Deliverer = (*archiver)(nil)
 
-// Build makes the Parquet files of a segment.
-func (a *archiver) Build(ctx context.Context, g *spool.Segment, create, temporary func(string) (spool.File, error)) ([]spool.Output, spool.Damage, error) {
+// Build makes the Parquet files of a segment. It is the one place where what
+// arrives could hit an error in the program, and that must not end the process.
+func (a *archiver) Build(ctx context.Context, g *spool.Segment, create, temporary func(string) (spool.File, error)) (_ []spool.Output, _ spool.Damage, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = &spool.Unacceptable{Err: fmt.Errorf("error in the program: %v\n%s", r, debug.Stack())}
+		}
+	}()
 	outputs, damage, done, err := a.build.build(ctx, g, create, temporary)
 	if err != nil {
 		return nil, damage, err
@@ -77,4 +85,11 @@ func (a *archiver) Quarantined(o spool.Output, err error) {
 	a.count.quarantined(o.Rows)
 	a.health.fail(troubleStore, err)
 	a.set.Logger.Error("A file can never be stored and is kept in quarantine", zap.String("file", o.File), zap.String("key", o.Key), zap.Error(err))
+}
+
+// Abandoned tells of a log that cannot be made into files.
+func (a *archiver) Abandoned(g *spool.Segment, err error) {
+	a.count.quarantined(g.Items())
+	a.health.fail(troubleStore, err)
+	a.set.Logger.Error("A log of the spool cannot be made into files and is kept in quarantine", zap.String("segment", g.ID()), zap.Error(err))
 }

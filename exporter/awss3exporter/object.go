@@ -6,8 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
+	"net/url"
 	"os"
+	"strings"
 
 	"github.com/tailwater-otel/tailwater/internal/awsclient"
 )
@@ -82,10 +83,14 @@ func (o *object) compare(have map[string]string) (outcome, error) {
 	return present, nil
 }
 
-// aboutOf copies names that S3 takes as metadata.
+// aboutOf returns what S3 takes as metadata, which travels in headers: what is
+// not ASCII is escaped as in a URL.
 func aboutOf(pairs map[string]string) map[string]string {
 	about := make(map[string]string, len(pairs))
-	for name, value := range maps.All(pairs) {
+	for name, value := range pairs {
+		if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) {
+			value = url.PathEscape(value)
+		}
 		about["tailwater-"+name] = value
 	}
 	return about

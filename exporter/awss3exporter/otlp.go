@@ -282,7 +282,7 @@ func (e *otlpExporter) sendOne(ctx context.Context, d *draft) (string, error) {
 		about:  aboutOf(map[string]string{"otlp-sha256": hex.EncodeToString(sum[:])}),
 	}
 	if o.bucket == "" {
-		o.bucket = u.S3Bucket
+		o.bucket = u.bucket()
 	}
 	if e.cfg.Timeout > 0 {
 		var cancel context.CancelFunc

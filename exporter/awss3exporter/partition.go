@@ -96,3 +96,12 @@ func (u *S3UploaderConfig) key(prefix, partition, name string) string {
 	}
 	return path.Join(u.S3BasePrefix, prefix, partition, u.FilePrefix+name)
 }
+
+// bucket returns the configured bucket. A folder has none; but one that an
+// attribute names is a folder in it.
+func (u *S3UploaderConfig) bucket() string {
+	if u.Directory != "" {
+		return ""
+	}
+	return u.S3Bucket
+}

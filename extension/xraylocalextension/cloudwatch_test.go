@@ -314,6 +314,56 @@ func TestSDKPutMetricData(t *testing.T) {
 	require.ErrorAs(t, err, &combination)
 }
 
+// Both stores keep their bound and count what left.
+func TestEvictedLogsAndMetrics(t *testing.T) {
+	tel := componenttest.NewTelemetry()
+	t.Cleanup(func() { require.NoError(t, tel.Shutdown(context.Background())) })
+	set := nop()
+	set.TelemetrySettings = tel.NewTelemetrySettings()
+	const bound = 4 << 20
+	address := start(t, set, func(c *Config) { c.Store.LogMaxBytes, c.Store.MetricMaxBytes = bound, bound })
+	logs := logsClient(t, address)
+	group(t, logs, "g")
+	const requests = 7
+	for range requests {
+		put(t, logs, "g", time.Now(), strings.Repeat("x", 1_000_000))
+	}
+	metrics := metricsClient(t, address)
+	const data = 1000
+	values := make([]float64, 150)
+	for i := range values {
+		values[i] = float64(i)
+	}
+	for batch := range 3 {
+		var list []cwtypes.MetricDatum
+		for i := range data {
+			list = append(list, cwtypes.MetricDatum{MetricName: aws.String(fmt.Sprint(batch, " ", i)), Values: values})
+		}
+		_, err := metrics.PutMetricData(t.Context(), &cloudwatch.PutMetricDataInput{Namespace: aws.String("Shop"), MetricData: list})
+		require.NoError(t, err)
+	}
+	value := func(name string) int64 {
+		m, err := tel.GetMetric("otelcol_extension_xray_local_" + name)
+		require.NoError(t, err)
+		switch d := m.Data.(type) {
+		case metricdata.Sum[int64]:
+			require.Len(t, d.DataPoints, 1)
+			reason, _ := d.DataPoints[0].Attributes.Value("reason")
+			require.Equal(t, "max_bytes", reason.AsString())
+			return d.DataPoints[0].Value
+		case metricdata.Gauge[int64]:
+			return d.DataPoints[0].Value
+		}
+		return -1
+	}
+	require.EqualValues(t, requests-4, value("log_events_evicted"))
+	require.LessOrEqual(t, value("log_store_size"), int64(bound))
+	kept := value("metric_series")
+	require.Positive(t, kept)
+	require.EqualValues(t, 3*data-kept, value("metric_datapoints_evicted"))
+	require.LessOrEqual(t, value("metric_store_size"), int64(bound))
+}
+
 // Another page in a browser cannot write, and X-Ray's paths stay X-Ray's.
 func TestRouteByTarget(t *testing.T) {
 	address := start(t, nop(), nil)

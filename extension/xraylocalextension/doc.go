@@ -1,6 +1,7 @@
-// Package xraylocalextension is X-Ray and CloudWatch on this machine: an endpoint that AWS
-// SDKs, the awsxray exporter and X-Ray SDKs take for the service, a store in
-// memory, and pages that show the service graph and the traces.
+// Package xraylocalextension is X-Ray and CloudWatch on this machine: an
+// endpoint that AWS SDKs, the awsxray and awsemf exporters and X-Ray SDKs take
+// for the services, stores in memory, and pages that show the service graph,
+// the traces, metrics and log events.
 package xraylocalextension
 
 //go:generate mdatagen metadata.yaml

@@ -3,7 +3,6 @@ package emf
 import (
 	"bytes"
 	"encoding/json"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -201,61 +200,6 @@ func (w *Writer) writeMetrics(e *Event, r *Report) {
 	}
 }
 
-// size is how many numbers the metric's value takes.
-func (m *Metric) size() int {
-	if m.Distribution != nil {
-		return 2*len(m.Distribution.Values) + 4
-	}
-	return len(m.Numbers)
-}
-
-func (m *Metric) appendValue(dst []byte) []byte {
-	switch d := m.Distribution; {
-	case d != nil:
-		dst = append(dst, `{"Values":`...)
-		dst = appendNumbers(dst, d.Values)
-		dst = append(dst, `,"Counts":[`...)
-		for i, n := range d.Counts {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
-			dst = strconv.AppendUint(dst, n, 10)
-		}
-		dst = append(dst, `],"Max":`...)
-		dst = AppendNumber(dst, d.Max)
-		dst = append(dst, `,"Min":`...)
-		dst = AppendNumber(dst, d.Min)
-		dst = append(dst, `,"Count":`...)
-		dst = strconv.AppendUint(dst, d.Count, 10)
-		dst = append(dst, `,"Sum":`...)
-		dst = AppendNumber(dst, d.Sum)
-		return append(dst, '}')
-	case len(m.Numbers) == 1:
-		return AppendNumber(dst, m.Numbers[0])
-	default:
-		return appendNumbers(dst, m.Numbers)
-	}
-}
-
-func appendNumbers(dst []byte, numbers []float64) []byte {
-	dst = append(dst, '[')
-	for i, v := range numbers {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = AppendNumber(dst, v)
-	}
-	return append(dst, ']')
-}
-
-// AppendNumber appends a finite number as JSON.
-func AppendNumber(dst []byte, v float64) []byte {
-	if v == math.Trunc(v) && math.Abs(v) < 1e15 {
-		return strconv.AppendInt(dst, int64(v), 10)
-	}
-	return strconv.AppendFloat(dst, v, 'g', -1, 64)
-}
-
 // directive returns the index of the directive with these sets, or -1 if
 // there are none.
 func (w *Writer) directive(e *Event, sets [][]int) int {
@@ -302,7 +246,11 @@ func (w *Writer) writePlain(e *Event, most int, r *Report) {
 			return
 		}
 		before := len(w.head)
-		if text := compactJSON(f.Value); isJSON && text != nil {
+		var text []byte
+		if isJSON {
+			text = compactJSON(f.Value)
+		}
+		if text != nil {
 			w.head = append(w.head, ',')
 			w.head = segment.AppendString(w.head, f.Name)
 			w.head = append(append(w.head, ':'), text...)
@@ -338,105 +286,6 @@ func compactJSON(text string) []byte {
 		return nil
 	}
 	return bytes.ToValidUTF8(b.Bytes(), []byte("\uFFFD"))
-}
-
-// metadataSize is more than the metadata has beside names and directives.
-const metadataSize = 160
-
-// fit returns the end of the parts from i on that fit into one document. It
-// returns i if not even one does.
-func (w *Writer) fit(e *Event, i, most int) int {
-	size := metadataSize + len(w.head) + 2*(len(e.LogGroup)+len(e.LogStream))
-	var seen [4]int // directives of this document; more than 4 are counted again and again
-	n := 0
-	for j := i; j < len(w.parts); j++ {
-		p := w.parts[j]
-		size += p.to - p.from + 1
-		if p.directive >= 0 && !slices.Contains(seen[:min(n, len(seen))], p.directive) {
-			size += len(w.directives[p.directive].json) + 3
-			seen[n%len(seen)] = p.directive
-			n++
-		}
-		if size > most || j-i == MaxMetrics {
-			return j
-		}
-	}
-	return len(w.parts)
-}
-
-// assemble makes a document of some of the metrics.
-func (w *Writer) assemble(e *Event, parts []part) []byte {
-	size := metadataSize + len(w.head) + 2*(len(e.LogGroup)+len(e.LogStream))
-	for _, p := range parts {
-		size += p.to - p.from + 1
-	}
-	for _, d := range w.directives {
-		size += len(d.json) + 3
-	}
-	out := make([]byte, 0, size)
-	out = w.appendMetadata(out, e, parts)
-	bare := len(out) == 1
-	out = append(out, w.head...)
-	for _, p := range parts {
-		out = append(out, w.text[p.middle:p.to]...)
-	}
-	if bare { // no comma before the first field
-		out = append(out[:1], out[2:]...)
-	}
-	return append(out, '}')
-}
-
-// appendMetadata appends the opening brace and what comes before the fields. A
-// document without metrics that have dimension sets is a log without metadata.
-func (w *Writer) appendMetadata(out []byte, e *Event, parts []part) []byte {
-	isMetric := slices.ContainsFunc(parts, func(p part) bool { return p.directive >= 0 })
-	switch {
-	case !isMetric && e.LogGroup == "":
-		return append(out, '{')
-	case e.Version0:
-		out = append(out, `{"Version":"0","Timestamp":"`...)
-		out = strconv.AppendInt(out, e.Timestamp, 10)
-		out = append(out, `","CloudWatchMetrics":[`...)
-		out = w.appendDirectives(out, parts)
-		return append(out, ']')
-	}
-	out = append(out, `{"_aws":{"Timestamp":`...)
-	out = strconv.AppendInt(out, e.Timestamp, 10)
-	if e.LogGroup != "" {
-		out = append(out, `,"LogGroupName":`...)
-		out = segment.AppendString(out, e.LogGroup)
-		out = append(out, `,"LogStreamName":`...)
-		out = segment.AppendString(out, e.LogStream)
-	}
-	out = append(out, `,"CloudWatchMetrics":[`...)
-	out = w.appendDirectives(out, parts)
-	return append(out, "]}"...)
-}
-
-func (w *Writer) appendDirectives(out []byte, parts []part) []byte {
-	first := true
-	for i, d := range w.directives {
-		empty := true
-		for _, p := range parts {
-			if p.directive != i {
-				continue
-			}
-			switch {
-			case !empty:
-				out = append(out, ',')
-			case !first:
-				out = append(append(out, ','), d.json...)
-			default:
-				out = append(out, d.json...)
-			}
-			empty, first = false, false
-			out = append(out, w.text[p.from:p.middle]...)
-		}
-		if !empty {
-			out = append(out, "]}"...)
-		}
-	}
-	return out
 }
 
 // Add adds the counts of other.

@@ -345,3 +345,12 @@ type keySet [(int(numKeys) + 63) / 64]uint64
 
 func (s *keySet) add(k key)      { s[k>>6] |= 1 << (k & 63) }
 func (s *keySet) has(k key) bool { return s[k>>6]&(1<<(k&63)) != 0 }
+
+// hasAny says whether the sets have a key in common.
+func (s *keySet) hasAny(of *keySet) bool {
+	common := uint64(0)
+	for i := range s {
+		common |= s[i] & of[i]
+	}
+	return common != 0
+}

@@ -14,6 +14,19 @@ const (
 	UnknownRemoteOperation = "UnknownRemoteOperation"
 )
 
+// beforeHTTP are the attributes that name an operation better than a URL does.
+// Most spans are of HTTP and have none of them.
+var beforeHTTP = func() (s keySet) {
+	for _, k := range [...]key{
+		keyAWSLocalOperation, keyAWSRemoteOperation, keyAWSOperation, keyRPCService, keyRPCMethod,
+		keyDBSystemName, keyDBSystem, keyDBOperationName, keyDBOperation, keyDBStatement, keyDBQueryText,
+		keyMessagingDestinationTemplate, keyMessagingDestinationName, keyMessagingDestination,
+	} {
+		s.add(k)
+	}
+	return s
+}()
+
 // LocalOperation is the operation of the service within which the span made
 // its call, if it says so.
 func (d *Describer) LocalOperation() string { return d.m.r.peek(keyAWSLocalOperation) }
@@ -24,6 +37,7 @@ func (d *Describer) LocalOperation() string { return d.m.r.peek(keyAWSLocalOpera
 // span's own name.
 func (d *Describer) AppendOperation(b []byte) []byte {
 	m, r, from := &d.m, &d.m.r, len(b)
+	known := r.have.hasAny(&beforeHTTP)
 	if name := r.peek(keyAWSLocalOperation); name != "" {
 		return append(b, name...)
 	}
@@ -31,11 +45,13 @@ func (d *Describer) AppendOperation(b []byte) []byte {
 	if route := r.peek(keyHTTPRoute); route != "" {
 		return append(withSpace(b, method), route...)
 	}
-	if b = m.appendRPC(b); len(b) > from {
-		return b
-	}
-	if b = m.appendMessage(b, d.e.kind); len(b) > from {
-		return b
+	if known {
+		if b = m.appendRPC(b); len(b) > from {
+			return b
+		}
+		if b = m.appendMessage(b, d.e.kind); len(b) > from {
+			return b
+		}
 	}
 	if url := r.peekFirst(keyURLPath, keyHTTPTarget, keyURLFull, keyHTTPURL); url != "" {
 		return operation.AppendPath(withSpace(b, method), url)
@@ -52,25 +68,10 @@ func (d *Describer) AppendOperation(b []byte) []byte {
 // AppendRemoteOperation appends the name of the operation that the span called.
 func (d *Describer) AppendRemoteOperation(b []byte) []byte {
 	m, r, from := &d.m, &d.m.r, len(b)
-	if name := r.peek(keyAWSRemoteOperation); name != "" {
-		return append(b, name...)
-	}
-	if name := r.peek(keyAWSOperation); name != "" {
-		return append(b, name...)
-	}
-	if isAWSCall(r) {
-		if _, name := splitMethod(r.peek(keyRPCMethod)); name != "" {
-			return append(b, name...)
+	if r.have.hasAny(&beforeHTTP) {
+		if b = m.appendCall(b, d.e.kind); len(b) > from {
+			return b
 		}
-	}
-	if b = m.appendRPC(b); len(b) > from {
-		return b
-	}
-	if b = m.appendQuery(b); len(b) > from {
-		return b
-	}
-	if b = m.appendMessage(b, d.e.kind); len(b) > from {
-		return b
 	}
 	method := r.peekFirst(keyHTTPRequestMethod, keyHTTPMethod)
 	if template := r.peekFirst(keyURLTemplate, keyHTTPRoute); template != "" {
@@ -90,6 +91,26 @@ func (d *Describer) AppendRemoteOperation(b []byte) []byte {
 		}
 	}
 	return append(b, UnknownRemoteOperation...)
+}
+
+// appendCall appends what a span says of its call, other than by HTTP.
+func (m *mapper) appendCall(b []byte, kind ptrace.SpanKind) []byte {
+	r, from := &m.r, len(b)
+	if name := r.peekFirst(keyAWSRemoteOperation, keyAWSOperation); name != "" {
+		return append(b, name...)
+	}
+	if isAWSCall(r) {
+		if _, name := splitMethod(r.peek(keyRPCMethod)); name != "" {
+			return append(b, name...)
+		}
+	}
+	if b = m.appendRPC(b); len(b) > from {
+		return b
+	}
+	if b = m.appendQuery(b); len(b) > from {
+		return b
+	}
+	return m.appendMessage(b, kind)
 }
 
 func withSpace(b []byte, word string) []byte {

@@ -16,7 +16,8 @@ type Deliverer interface {
 	// are, in the order in which they are to be put. create takes names made
 	// by Segment.Name; the file is synced and closed by the spool, whether
 	// Build fails or not. The same segment must give the same outputs, Bytes
-	// aside. temporary makes files that are gone after Build.
+	// aside. temporary makes files that are gone after Build. An Unacceptable
+	// error means that no other attempt will do better.
 	Build(ctx context.Context, g *Segment, create, temporary func(name string) (File, error)) ([]Output, Damage, error)
 	// Put brings a file where o says. It returns nil when an object with the
 	// same content is there, whoever put it. An Unacceptable error means that
@@ -28,9 +29,11 @@ type Deliverer interface {
 	Delivered(g *Segment, outputs []Output, damage Damage)
 	// Quarantined is told of a file that was put aside.
 	Quarantined(o Output, err error)
+	// Abandoned is told of a whole log that was, because Build cannot read it.
+	Abandoned(g *Segment, err error)
 }
 
-// Unacceptable is the error of a file that will never be accepted.
+// Unacceptable is the error of what will never succeed.
 type Unacceptable struct{ Err error }
 
 func (u *Unacceptable) Error() string { return u.Err.Error() }
@@ -122,7 +125,12 @@ func (s *Spool) deliver(ctx context.Context, d Deliverer, g *Segment) error {
 		m = nil // somebody removed a file: build again, under the same keys
 	}
 	if m == nil {
-		if m, damage, err = s.build(ctx, d, g); err != nil {
+		m, damage, err = s.build(ctx, d, g)
+		var never *Unacceptable
+		if errors.As(err, &never) {
+			return s.abandon(d, g, err)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -156,6 +164,19 @@ func (s *Spool) deliver(ctx context.Context, d Deliverer, g *Segment) error {
 		return err
 	}
 	d.Delivered(g, m.Outputs, damage)
+	return nil
+}
+
+// abandon puts a log into quarantine that cannot be built.
+func (s *Spool) abandon(d Deliverer, g *Segment, cause error) error {
+	m := &manifest{Format: Version, Segment: g.ID(), Damaged: true}
+	if err := s.storeManifest(g, m); err != nil {
+		return err
+	}
+	if err := s.delete(g, m); err != nil {
+		return err
+	}
+	d.Abandoned(g, cause)
 	return nil
 }
 

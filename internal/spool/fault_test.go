@@ -217,6 +217,8 @@ type bucket struct {
 	retried     int
 	quarantined []Output
 	damage      []Damage
+	abandoned   []error
+	unbuildable error // what Build fails with
 	delivered   int
 	batch       int    // records in a file; 0 means all
 	stop        func() // called on each Retry; nil for none
@@ -224,6 +226,9 @@ type bucket struct {
 
 // Build writes the payloads of a segment line by line, in files of batch records.
 func (b *bucket) Build(_ context.Context, g *Segment, create, _ func(string) (File, error)) ([]Output, Damage, error) {
+	if b.unbuildable != nil {
+		return nil, Damage{}, b.unbuildable
+	}
 	var outputs []Output
 	var file File
 	damage, err := g.Frames(func(f Frame) error {
@@ -315,4 +320,10 @@ func (b *bucket) lines(t testing.TB) map[string]int {
 		}
 	}
 	return lines
+}
+
+func (b *bucket) Abandoned(_ *Segment, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.abandoned = append(b.abandoned, err)
 }

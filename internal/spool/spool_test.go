@@ -283,6 +283,21 @@ func TestQuarantine(t *testing.T) {
 	require.Equal(t, measured, s.State().Bytes)
 }
 
+// A log that can never be built does not hold up those behind it.
+func TestAbandon(t *testing.T) {
+	o := testOptions(t)
+	s, _ := open(t, o)
+	appendAll(t, s, "a", "b")
+	b := &bucket{dir: t.TempDir(), unbuildable: &Unacceptable{errors.New("out of order")}}
+	finish(t, s, b)
+	require.Len(t, b.abandoned, 1)
+	require.Len(t, names(t, filepath.Join(o.Directory, quarantineDir)), 1)
+	require.ElementsMatch(t, []string{lockName, nodeName}, names(t, o.Directory))
+	measured, err := s.measure()
+	require.NoError(t, err)
+	require.Equal(t, measured, s.State().Bytes)
+}
+
 // A manifest fixes the keys: another configuration after a restart does not
 // bring the same records under another key.
 func TestManifestFixesKeys(t *testing.T) {

@@ -28,11 +28,12 @@ type detection struct {
 	telemetry *metadata.TelemetryBuilder
 	users     int // guarded by shared.mu
 
-	identity atomic.Pointer[identity] // nil until something is found
-	starting sync.Once
-	first    chan struct{} // closed when every source has been asked once
-	stop     context.CancelFunc
-	running  sync.WaitGroup
+	identity  atomic.Pointer[identity] // nil until something is found
+	starting  sync.Once
+	first     chan struct{} // closed when every source has been asked once
+	stop      context.CancelFunc
+	running   sync.WaitGroup
+	waitUntil time.Time // set by the first start
 
 	mu       sync.Mutex
 	answers  []answer // of the sources, by their index
@@ -58,8 +59,9 @@ func newDetection(cfg *Config, sources []awsidentity.Source, logger *zap.Logger,
 	}
 }
 
-// start asks the sources, and waits until each has answered once, for
-// start_timeout at the longest. Later calls only wait.
+// start asks the sources, and waits until each has answered once, until
+// start_timeout is over. Later calls, of the processors in other pipelines, wait
+// no longer than the first.
 func (d *detection) start(ctx context.Context, host component.Host) {
 	d.mu.Lock()
 	d.hosts = append(d.hosts, host)
@@ -68,6 +70,7 @@ func (d *detection) start(ctx context.Context, host component.Host) {
 		// The context of the start ends with it.
 		background, stop := context.WithCancel(context.Background())
 		d.stop = stop
+		d.waitUntil = time.Now().Add(d.cfg.StartTimeout)
 		for i, source := range d.sources {
 			d.answers[i].claimed = source.Claims()
 		}
@@ -82,12 +85,12 @@ func (d *detection) start(ctx context.Context, host component.Host) {
 			close(d.first)
 		})
 	})
-	timeout := time.NewTimer(d.cfg.StartTimeout)
+	timeout := time.NewTimer(time.Until(d.waitUntil))
 	defer timeout.Stop()
 	select {
 	case <-d.first:
 	case <-timeout.C:
-		d.logger.Info("Not every detector has answered yet; they go on while data flows", zap.Duration("start_timeout", d.cfg.StartTimeout))
+		d.logger.Debug("Not every detector has answered yet; they go on while data flows", zap.Duration("start_timeout", d.cfg.StartTimeout))
 	case <-ctx.Done():
 	}
 }

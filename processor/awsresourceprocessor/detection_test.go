@@ -218,3 +218,18 @@ func TestStartCancelled(t *testing.T) {
 		d.shutdown()
 	})
 }
+
+// The processors of several pipelines start one after the other, and wait for
+// one start_timeout together.
+func TestStartWaitsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, _ := newFake(t, &fakeSource{name: "ec2", platform: "aws_ec2", delay: time.Hour})
+		d.cfg.Timeout = 24 * time.Hour
+		begun := time.Now()
+		for range 4 {
+			d.start(t.Context(), componenttest.NewNopHost())
+		}
+		require.Equal(t, time.Second, time.Since(begun))
+		d.shutdown()
+	})
+}

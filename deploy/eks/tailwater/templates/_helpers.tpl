@@ -121,5 +121,9 @@ readinessProbe:
 
 {{- define "tailwater.gatewayConfig" -}}
 {{- $config := .Files.Get "files/gateway.yaml" | fromYaml -}}
+{{- if not .Values.gateway.archiveBucket -}}
+  {{- $_ := unset $config.exporters "awss3/archive" -}}
+  {{- $_ := set $config.service.pipelines.traces "exporters" (without $config.service.pipelines.traces.exporters "awss3/archive") -}}
+{{- end -}}
 {{- toYaml (mustMergeOverwrite $config (deepCopy .Values.gateway.config)) -}}
 {{- end -}}

@@ -183,7 +183,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ExporterAwss3SpansQuarantined, err = builder.meter.Int64Counter(
 		"otelcol_exporter_awss3_spans_quarantined",
-		metric.WithDescription("Spans in Parquet files that can never be stored and were put into the quarantine folder of the spool. [Alpha]"),
+		metric.WithDescription("Spans that were put into the quarantine folder of the spool, in Parquet files that can never be stored or logs that cannot be made into files. [Alpha]"),
 		metric.WithUnit("{span}"),
 	)
 	errs = errors.Join(errs, err)

@@ -136,7 +136,7 @@ func AssertEqualExporterAwss3SpansDuplicate(t *testing.T, tt *componenttest.Tele
 func AssertEqualExporterAwss3SpansQuarantined(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_awss3_spans_quarantined",
-		Description: "Spans in Parquet files that can never be stored and were put into the quarantine folder of the spool. [Alpha]",
+		Description: "Spans that were put into the quarantine folder of the spool, in Parquet files that can never be stored or logs that cannot be made into files. [Alpha]",
 		Unit:        "{span}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

@@ -75,7 +75,8 @@ func answer(err error) error {
 	return err
 }
 
-// millis is a time on the wire: milliseconds since 1970. nil is the zero time.
+// fromMillis reads a time as it stands on the wire, in milliseconds since 1970.
+// nil is the zero time.
 func fromMillis(ms *int64) time.Time {
 	if ms == nil {
 		return time.Time{}

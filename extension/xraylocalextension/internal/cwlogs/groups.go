@@ -3,7 +3,6 @@ package cwlogs
 import (
 	"cmp"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 
@@ -14,9 +13,6 @@ import (
 const (
 	classStandard = "STANDARD"
 	maxName       = 512
-	maxTags       = 50
-	maxTagKey     = 128
-	maxTagValue   = 256
 	maxKMSKey     = 256
 	// arnPrefix stands before the name of a group. Any region and account will
 	// do on one machine; these are documentation's.
@@ -42,18 +38,6 @@ func checkGroupName(s string) error {
 func checkStreamName(s string) error {
 	if s == "" || len(s) > maxName || strings.ContainsAny(s, ":*") {
 		return invalid("logStreamName is %q, it must have 1 to %d characters and no : or *", cut(s), maxName)
-	}
-	return nil
-}
-
-func checkTags(tags map[string]string) error {
-	if len(tags) > maxTags {
-		return rpc.Errorf("TooManyTagsException", "there are %d tags, at most %d are allowed", len(tags), maxTags)
-	}
-	for k, v := range tags {
-		if k == "" || len(k) > maxTagKey || len(v) > maxTagValue {
-			return invalid("the tag %q must have a key of 1 to %d characters and a value of at most %d", cut(k), maxTagKey, maxTagValue)
-		}
 	}
 	return nil
 }
@@ -268,52 +252,4 @@ func (a *API) describeLogStreams(in *describeLogStreamsInput) (*describeLogStrea
 		})
 	}
 	return out, nil
-}
-
-type tagsInput struct {
-	ResourceArn string            `json:"resourceArn"`
-	Tags        map[string]string `json:"tags"`
-	TagKeys     []string          `json:"tagKeys"`
-}
-
-type tagsOutput struct {
-	Tags map[string]string `json:"tags"`
-}
-
-func (a *API) tagResource(in *tagsInput) (*rpc.Empty, error) {
-	g, err := a.Logs.Group(groupOf(in.ResourceArn))
-	if err != nil {
-		return nil, answer(err)
-	}
-	tags := g.Tags
-	if tags == nil {
-		tags = map[string]string{}
-	}
-	maps.Copy(tags, in.Tags)
-	if err := checkTags(tags); err != nil {
-		return nil, err
-	}
-	return &rpc.Empty{}, answer(a.Logs.SetTags(g.Name, tags))
-}
-
-func (a *API) untagResource(in *tagsInput) (*rpc.Empty, error) {
-	g, err := a.Logs.Group(groupOf(in.ResourceArn))
-	if err != nil {
-		return nil, answer(err)
-	}
-	for _, k := range in.TagKeys {
-		delete(g.Tags, k)
-	}
-	return &rpc.Empty{}, answer(a.Logs.SetTags(g.Name, g.Tags))
-}
-
-func (a *API) listTagsForResource(in *tagsInput) (*tagsOutput, error) {
-	g, err := a.Logs.Group(groupOf(in.ResourceArn))
-	if err != nil {
-		return nil, answer(err)
-	}
-	if g.Tags == nil {
-		g.Tags = map[string]string{}
-	}
-	return &tagsOutput{g.Tags}, nil
 }

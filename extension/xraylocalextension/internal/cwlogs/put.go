@@ -127,7 +127,7 @@ func split(events []logs.Event, now time.Time, retentionDays int) (accepted []lo
 		r.TooOldEnd, from = &i, i
 	}
 	if retentionDays > 0 {
-		if i := before(now.AddDate(0, 0, -retentionDays)); i > from {
+		if i := before(now.Add(-time.Duration(retentionDays) * 24 * time.Hour)); i > from {
 			r.ExpiredEnd, from = &i, i
 		}
 	}

@@ -70,9 +70,6 @@ const (
 	memoryRate       = 20_000
 	memorySeconds    = 60
 	memoryPartitions = 8
-	// What Go gets: 256 MB less the pages of the binary. The distribution sets
-	// it itself in a cgroup.
-	memoryLimit = "160MiB"
 )
 
 const (
@@ -182,11 +179,7 @@ func runArchive(ctx context.Context, binary string, way archiveWay, rate int, sp
 	}); err != nil {
 		return r, err
 	}
-	var env []string
-	if way.memory {
-		env = []string{"GOMEMLIMIT=" + memoryLimit}
-	}
-	c, err := startCollector(ctx, binary, config.String(), env...)
+	c, err := startCollector(ctx, binary, config.String())
 	if err != nil {
 		return r, err
 	}

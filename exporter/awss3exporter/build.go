@@ -44,6 +44,15 @@ const (
 
 var diversions = [numReasons]string{divertedLate: "late", divertedFuture: "future", divertedPartitions: "partitions"}
 
+// window is what spans are sorted by: no longer than a partition, so that one is
+// over when the next begins.
+func (b *builder) window() time.Duration {
+	if b.partitions.tellSeconds() {
+		return time.Second
+	}
+	return archive.Window
+}
+
 // build writes the files. The same segment and configuration give the same rows
 // in the same files.
 func (b *builder) build(ctx context.Context, g *spool.Segment, create, temporary func(string) (spool.File, error)) ([]spool.Output, spool.Damage, built, error) {
@@ -59,7 +68,7 @@ func (b *builder) build(ctx context.Context, g *spool.Segment, create, temporary
 		decoded: map[int64]decodedOrigin{},
 		open:    map[string]*partitionFile{},
 	}
-	s := &sorter{create: temporary, name: func(n int) string { return g.Name(n, ".run") }, limit: b.runBytes}
+	s := &sorter{create: temporary, name: func(n int) string { return g.Name(n, ".run") }, limit: b.runBytes, window: b.window()}
 	s.reserve(g.Size(), g.Items())
 	damage, err := m.read(ctx, s)
 	if err == nil {
@@ -352,8 +361,8 @@ func (f *diskFile) failed(act string, err error) error {
 	return err
 }
 
-// file returns the file of a partition. Since spans come sorted by time, a
-// partition is over when another begins; only those in which spans came stay
+// file returns the file of a partition. Since spans come sorted by time, to
+// the window, a partition is over when another begins; only those in which spans came stay
 // open, for what is diverted to them.
 func (m *merge) file(partition string) (*partitionFile, error) {
 	if f := m.open[partition]; f != nil {
@@ -381,6 +390,7 @@ func (m *merge) file(partition string) (*partitionFile, error) {
 		file: file,
 		writer: archive.NewWriter(file, archive.Options{
 			RowGroupRows: m.config.Parquet.RowGroupRows,
+			Window:       m.window(),
 			Collector:    m.segment.Node(),
 			SegmentID:    m.segment.ID(),
 			Partition:    partition,

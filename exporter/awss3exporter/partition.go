@@ -60,19 +60,18 @@ func (p *partitions) end(t time.Time) time.Time {
 	return time.Date(year+1, 1, 1, 0, 0, 0, 0, p.location)
 }
 
+// tellSeconds says whether a minute has more than one partition.
+func (p *partitions) tellSeconds() bool { return p.of(time.Unix(0, 0)) != p.of(time.Unix(59, 0)) }
+
 // cached returns a function like of that formats a minute once, for spans by
 // the million.
 func (p *partitions) cached() func(time.Time) string {
 	const most = 4096
 	memory := map[int64]string{}
-	finest := time.Minute
-	if p.of(time.Unix(0, 0)) != p.of(time.Unix(59, 0)) {
-		finest = time.Nanosecond // the format tells seconds
+	if p.tellSeconds() {
+		return p.of
 	}
 	return func(t time.Time) string {
-		if finest != time.Minute {
-			return p.of(t)
-		}
 		minute := t.Unix() / 60
 		if t.Unix()%60 < 0 {
 			minute--

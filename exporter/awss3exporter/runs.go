@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/klauspost/compress/s2"
 
@@ -27,6 +28,8 @@ type sorter struct {
 	spans []spanRef
 	runs  []spool.File
 	limit int // bytes of arena in memory
+
+	window time.Duration // of the order
 }
 
 // runBytes is the size of a run in memory. A log of 128 MiB gives some 70 runs,
@@ -40,10 +43,6 @@ type spanRef struct {
 	ingest int64 // when it came, ns
 	at     uint32
 	size   uint32
-}
-
-func (r *spanRef) compare(other *spanRef) int {
-	return cmp.Or(cmp.Compare(r.key.Start, other.key.Start), r.key.Compare(other.key))
 }
 
 // reserve makes room for the spans of a log at once: growing would leave as
@@ -68,7 +67,7 @@ func (s *sorter) add(ref spanRef, span []byte) error {
 
 // order sorts what is in memory. Equal keys keep the order of the log.
 func (s *sorter) order() {
-	slices.SortFunc(s.spans, func(a, b spanRef) int { return cmp.Or(a.compare(&b), cmp.Compare(a.at, b.at)) })
+	slices.SortFunc(s.spans, func(a, b spanRef) int { return cmp.Or(a.key.Compare(b.key, s.window), cmp.Compare(a.at, b.at)) })
 }
 
 // spill writes what is in memory as a run.
@@ -137,34 +136,34 @@ func (s *sorter) merged(use func(ref *spanRef, span []byte) error) error {
 		s.arena, s.spans = nil, nil // the merge has its own memory
 	}
 	s.order()
-	var h cursors
+	h := &cursors{window: s.window}
 	for run, f := range s.runs {
-		h = append(h, &cursor{run: run, next: fromRun(f)})
+		h.list = append(h.list, &cursor{run: run, next: fromRun(f)})
 	}
-	h = append(h, &cursor{run: len(s.runs), next: s.fromMemory()})
-	for i := 0; i < len(h); {
-		switch err := h[i].next(h[i]); {
+	h.list = append(h.list, &cursor{run: len(s.runs), next: s.fromMemory()})
+	for i := 0; i < len(h.list); {
+		switch err := h.list[i].next(h.list[i]); {
 		case err == io.EOF:
-			h = slices.Delete(h, i, i+1)
+			h.list = slices.Delete(h.list, i, i+1)
 		case err != nil:
 			return err
 		default:
 			i++
 		}
 	}
-	heap.Init(&h)
-	for len(h) > 0 {
-		first := h[0]
+	heap.Init(h)
+	for len(h.list) > 0 {
+		first := h.list[0]
 		if err := use(&first.spanRef, first.bytes); err != nil {
 			return err
 		}
 		switch err := first.next(first); {
 		case err == io.EOF:
-			heap.Pop(&h)
+			heap.Pop(h)
 		case err != nil:
 			return err
 		default:
-			heap.Fix(&h, 0)
+			heap.Fix(h, 0)
 		}
 	}
 	return nil
@@ -202,18 +201,23 @@ func fromRun(f spool.File) func(*cursor) error {
 	}
 }
 
-type cursors []*cursor
-
-func (h cursors) Len() int { return len(h) }
-func (h cursors) Less(i, j int) bool {
-	return cmp.Or(h[i].compare(&h[j].spanRef), cmp.Compare(h[i].run, h[j].run)) < 0
+// cursors is a heap: the first is the one that comes first.
+type cursors struct {
+	list   []*cursor
+	window time.Duration
 }
-func (h cursors) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *cursors) Push(x any)   { *h = append(*h, x.(*cursor)) }
+
+func (h *cursors) Len() int { return len(h.list) }
+func (h *cursors) Less(i, j int) bool {
+	a, b := h.list[i], h.list[j]
+	return cmp.Or(a.key.Compare(b.key, h.window), cmp.Compare(a.run, b.run)) < 0
+}
+func (h *cursors) Swap(i, j int) { h.list[i], h.list[j] = h.list[j], h.list[i] }
+func (h *cursors) Push(x any)    { h.list = append(h.list, x.(*cursor)) }
 func (h *cursors) Pop() any {
-	last := len(*h) - 1
-	c := (*h)[last]
-	*h = (*h)[:last]
+	last := len(h.list) - 1
+	c := h.list[last]
+	h.list = h.list[:last]
 	return c
 }
 

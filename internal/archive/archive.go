@@ -16,6 +16,7 @@ package archive
 import (
 	"bytes"
 	"cmp"
+	"time"
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
@@ -25,7 +26,14 @@ import (
 // version reads the files of all others.
 const SchemaVersion = 1
 
-// Key is what rows are sorted by.
+// Window is what rows are sorted by first: their start, rounded down to it.
+// Within a window the spans of a trace lie together: their ids, which are most of
+// a file, take less room and few pages have them. Time prunes the rows of a file
+// to the window.
+const Window = 10 * time.Second
+
+// Key is what rows are sorted by, within a window: the trace, the start and the
+// span.
 type Key struct {
 	Start   int64 // nanoseconds since 1970
 	TraceID [16]byte
@@ -38,11 +46,28 @@ func KeyOf(span ptrace.Span) Key {
 	return Key{Start: int64(span.StartTimestamp()), TraceID: span.TraceID(), SpanID: span.SpanID()}
 }
 
-// Compare returns -1, 0 or 1 as k sorts before, with or after other.
-func (k Key) Compare(other Key) int {
-	return cmp.Or(
-		cmp.Compare(k.Start, other.Start),
-		bytes.Compare(k.TraceID[:], other.TraceID[:]),
-		bytes.Compare(k.SpanID[:], other.SpanID[:]),
-	)
+// Compare returns -1, 0 or 1 as k sorts before, with or after other with
+// windows of this many nanoseconds.
+func (k Key) Compare(other Key, window time.Duration) int {
+	if k.Start != other.Start {
+		if c := cmp.Compare(floor(k.Start, int64(window)), floor(other.Start, int64(window))); c != 0 {
+			return c
+		}
+	}
+	if c := bytes.Compare(k.TraceID[:], other.TraceID[:]); c != 0 {
+		return c
+	}
+	if k.Start != other.Start {
+		return cmp.Compare(k.Start, other.Start)
+	}
+	return bytes.Compare(k.SpanID[:], other.SpanID[:])
+}
+
+// floor returns how many windows begin between 1970 and n.
+func floor(n, window int64) int64 {
+	q := n / window
+	if n%window < 0 {
+		q--
+	}
+	return q
 }

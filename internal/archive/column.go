@@ -147,8 +147,8 @@ type storage uint8
 const (
 	// dictionary suits values that come again and again.
 	dictionary storage = iota
-	// lengths stores text end to end behind its lengths: for text that hardly
-	// comes again, which zstd then has to itself.
+	// lengths stores text end to end behind its lengths, which zstd then has to
+	// itself: for text that hardly comes again, or comes again at once.
 	lengths
 	// deltas stores the differences of neighbours: for times.
 	deltas
@@ -170,7 +170,7 @@ var flatColumns = [numFlat]flatColumn{
 	colTraceID:           {"trace_id", 1, kindText, dictionary, true},
 	colSpanID:            {"span_id", 2, kindText, lengths, true},
 	colParentSpanID:      {"parent_span_id", 3, kindText, lengths, false},
-	colXRayTraceID:       {"xray_trace_id", 4, kindText, dictionary, false},
+	colXRayTraceID:       {"xray_trace_id", 4, kindText, lengths, false},
 	colTraceState:        {"trace_state", 5, kindText, dictionary, false},
 	colFlags:             {"flags", 6, kindInt32, dictionary, false},
 	colStartTimeUnixNano: {"start_time_unix_nano", 7, kindInt64, deltas, true},

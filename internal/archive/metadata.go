@@ -17,6 +17,7 @@ const (
 	metaPartition     = "tailwater.partition"
 	metaCollector     = "tailwater.collector"
 	metaTool          = "tailwater.tool"
+	metaOrder         = "tailwater.order" // for people: Parquet's own field knows only columns
 )
 
 type keyValue struct{ key, value string }
@@ -32,6 +33,7 @@ func (o *Options) metadata(i Info) []keyValue {
 		{metaPartition, o.Partition},
 		{metaCollector, o.Collector},
 		{metaTool, o.Tool},
+		{metaOrder, fmt.Sprintf("start_time_unix_nano / %d, trace_id, start_time_unix_nano, span_id", o.Window)},
 	}
 }
 
@@ -39,7 +41,7 @@ func (o *Options) metadata(i Info) []keyValue {
 type Metadata struct {
 	SchemaVersion int
 	Info          // without Duplicates and Raw
-	Options       // without RowGroupRows
+	Options       // without RowGroupRows and Window
 }
 
 func readMetadata(lookup func(string) (string, bool)) (Metadata, error) {

@@ -19,7 +19,7 @@ type origin struct {
 }
 
 // originCache keeps the origins of the resources and scopes seen last, because
-// sorted by time the spans of a few of them alternate.
+// sorted by trace the spans of a few of them alternate.
 type originCache struct {
 	row     row // with an arena of its own, the chunks of which live as long as origins in them
 	encoded []byte

@@ -101,7 +101,8 @@ func (s *scan) rows() ([]run, error) {
 	return s.ofTraces(all)
 }
 
-// timeRange narrows rows, which are sorted by time, with the page index.
+// timeRange narrows rows, which are sorted by time to
+// the window, with the page index.
 func (s *scan) timeRange(all run) (run, error) {
 	c := s.file.chunk(s.group, colStartTimeUnixNano)
 	if s.query.anyTime() {

@@ -57,7 +57,10 @@ func (c *flatColumn) node() parquet.Node {
 	case kindBinary:
 		n = parquet.Leaf(parquet.ByteArrayType)
 	}
-	n = parquet.Encoded(n, c.storage.encoding())
+	n = c.storage.node(n)
+	if c == &flatColumns[colTraceID] {
+		n = parquet.Compressed(n, zstdText) // its dictionary
+	}
 	if !c.required {
 		n = parquet.Optional(n)
 	}
@@ -76,7 +79,16 @@ func (s storage) encoding() encoding.Encoding {
 	return &parquet.Plain
 }
 
-func text(s storage) parquet.Node { return parquet.Encoded(parquet.String(), s.encoding()) }
+// node is a node that is stored in this way.
+func (s storage) node(n parquet.Node) parquet.Node {
+	codec := zstdText
+	if s == dictionary || s == plain {
+		codec = zstdPacked
+	}
+	return parquet.Compressed(parquet.Encoded(n, s.encoding()), codec)
+}
+
+func text(s storage) parquet.Node { return s.node(parquet.String()) }
 
 // textMap is MAP<STRING, STRING> with the field ids id (of the map), id+1 (of
 // its keys) and id+2 (of its values).
@@ -138,15 +150,19 @@ func (f *namedField) Value(base reflect.Value) reflect.Value {
 
 func field(name string, n parquet.Node) parquet.Field { return &namedField{n, name} }
 
+// bounded are the columns of text whose least and greatest value may say that a
+// file has nothing of what is asked for. Others have all sorts of values in any
+// file.
+var bounded = map[leaf]bool{
+	colServiceName: true, colServiceNamespace: true, colDeploymentEnvironment: true, colCloudAccountID: true,
+	colCloudRegion: true, colK8sClusterName: true, colECSClusterARN: true, colCollectorID: true,
+}
+
 // unbounded are the columns whose least and greatest value nobody asks for.
 var unbounded = func() (paths [][]string) {
 	for l, path := range schema.Columns() {
-		switch leaf(l) {
-		case colSpanID, colParentSpanID, colTraceID, colXRayTraceID, colAttributeTypes, colResourceAttributeTypes, colScopeAttributeTypes, colRaw:
-		default:
-			if leaf(l) < numFlat {
-				continue
-			}
+		if l := leaf(l); l < numFlat && (flatColumns[l].kind != kindText && l != colRaw || bounded[l]) {
+			continue
 		}
 		paths = append(paths, path)
 	}

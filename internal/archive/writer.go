@@ -23,10 +23,12 @@ type Options struct {
 	// group is written; 0 means DefaultRowGroupRows. A group is closed earlier
 	// when its values pass 64 MiB.
 	RowGroupRows int
-	Collector    string // who writes; also the column collector_id
-	SegmentID    string // of the spool segment that the rows are from
-	Partition    string // that the rows belong to
-	Tool         string // name and version of the program
+	// Window is what the rows are sorted by; 0 means the constant Window.
+	Window    time.Duration
+	Collector string // who writes; also the column collector_id
+	SegmentID string // of the spool segment that the rows are from
+	Partition string // that the rows belong to
+	Tool      string // name and version of the program
 }
 
 // DefaultRowGroupRows is a compromise: DuckDB works on row groups in parallel
@@ -82,28 +84,10 @@ type Writer struct {
 
 // NewWriter returns a Writer. The caller closes w after it closed the Writer.
 func NewWriter(w io.Writer, o Options) *Writer {
-	if o.RowGroupRows <= 0 {
-		o.RowGroupRows = DefaultRowGroupRows
-	}
-	options := []parquet.WriterOption{
-		schema,
-		parquet.Compression(zstdCodec{}),
-		parquet.CreatedBy("tailwater", fmt.Sprint(SchemaVersion), ""),
-		parquet.BloomFilters(
-			parquet.SplitBlockFilter(bloomBits, leafPaths[colTraceID]),
-			parquet.SplitBlockFilter(bloomBits, leafPaths[colServiceName]),
-		),
-		// Behind the row groups, beside the footer: one read gets both.
-		parquet.DeferBloomFiltersWithBuffers(parquet.NewBufferPool()),
-		parquet.SortingWriterConfig(parquet.SortingColumns(parquet.Ascending(leafPaths[colStartTimeUnixNano]))),
-	}
-	for _, path := range unbounded {
-		options = append(options, parquet.SkipPageBounds(path...))
-	}
-	pw := parquet.NewGenericWriter[any](w, options...)
+	pw := parquet.NewGenericWriter[any](w, writerOptions()...)
 	a := &arena{chunk: 64 << 10}
 	return &Writer{
-		options:   o,
+		options:   o.withDefaults(),
 		parquet:   pw,
 		columns:   pw.ColumnWriters(),
 		describer: segmentspan.NewDescriber(),
@@ -112,6 +96,40 @@ func NewWriter(w io.Writer, o Options) *Writer {
 		origins:   originCache{row: row{arena: &arena{chunk: 4 << 10}}},
 		digest:    sha256.New(),
 	}
+}
+
+func (o Options) withDefaults() Options {
+	if o.RowGroupRows <= 0 {
+		o.RowGroupRows = DefaultRowGroupRows
+	}
+	if o.Window <= 0 {
+		o.Window = Window
+	}
+	return o
+}
+
+// pageBytes is when a page is complete. Each of some 130 columns has a buffer
+// of this size; twice as much would save one byte in fifty.
+const pageBytes = 64 << 10
+
+func writerOptions() []parquet.WriterOption {
+	options := []parquet.WriterOption{
+		schema,
+		parquet.Compression(zstdPacked),
+		parquet.CreatedBy("tailwater", fmt.Sprint(SchemaVersion), ""),
+		parquet.BloomFilters(
+			parquet.SplitBlockFilter(bloomBits, leafPaths[colTraceID]),
+			parquet.SplitBlockFilter(bloomBits, leafPaths[colServiceName]),
+		),
+		// Behind the row groups, beside the footer: one read gets both.
+		parquet.DeferBloomFiltersWithBuffers(parquet.NewBufferPool()),
+		parquet.DataPageStatistics(false), // the page index has them
+		parquet.PageBufferSize(pageBytes),
+	}
+	for _, path := range unbounded {
+		options = append(options, parquet.SkipPageBounds(path...))
+	}
+	return options
 }
 
 // bloomBits is the size of a bloom filter for each different value, in bits. It
@@ -132,7 +150,7 @@ func (w *Writer) Write(res pcommon.Resource, resSchema string, scope pcommon.Ins
 	}
 	key := KeyOf(span)
 	same := w.info.Rows > 0 && key == w.last
-	if w.info.Rows > 0 && key.Compare(w.last) < 0 {
+	if w.info.Rows > 0 && key.Compare(w.last, w.options.Window) < 0 {
 		return w.fail(fmt.Errorf("span %x of trace %x comes out of order", key.SpanID, key.TraceID))
 	}
 	o := w.origins.get(w.describer, originKey{res, scope, resSchema, scopeSchema})
@@ -205,10 +223,10 @@ func (w *Writer) isDuplicate(sameKey bool) bool {
 // addToInfo counts the row in w.lastRow.
 func (w *Writer) addToInfo(start int64, ingest time.Time, late bool) {
 	if w.info.Rows == 0 {
-		w.info.MinStart = start
+		w.info.MinStart, w.info.MaxStart = start, start
 	}
 	w.info.Rows++
-	w.info.MaxStart = start
+	w.info.MinStart, w.info.MaxStart = min(w.info.MinStart, start), max(w.info.MaxStart, start)
 	b := binary.LittleEndian.AppendUint64(w.encoded[:0], uint64(ingest.UnixMicro()))
 	if late {
 		b = append(b, 1)

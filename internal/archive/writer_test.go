@@ -2,6 +2,7 @@ package archive_test
 
 import (
 	"bytes"
+	"cmp"
 	"strings"
 	"testing"
 	"time"
@@ -67,6 +68,23 @@ func TestWriterDropsEqualRows(t *testing.T) {
 	require.NoError(t, err)
 	info.Digest = [32]byte{}
 	assert.Equal(t, archive.Info{Rows: 5, Duplicates: 3, MinStart: 9, MaxStart: 11}, info)
+}
+
+// TestKeyOrder: windows of time first, before 1970 too, then traces.
+func TestKeyOrder(t *testing.T) {
+	const window = time.Second
+	key := func(start int64, trace byte) archive.Key { return archive.Key{Start: start, TraceID: [16]byte{trace}} }
+	sorted := []archive.Key{
+		key(-1e9-1, 9), key(-1e9, 1), key(-1, 1), key(-2, 2), key(0, 1), key(1e9-1, 1), key(5, 2), key(1e9, 0), key(1e9+1, 0),
+	}
+	for i, a := range sorted {
+		for j, b := range sorted {
+			assert.Equal(t, cmp.Compare(i, j), a.Compare(b, window), "%v and %v", a, b)
+		}
+	}
+	late := key(1e9, 0)
+	late.SpanID[7] = 1
+	assert.Equal(t, 1, late.Compare(key(1e9, 0), window))
 }
 
 func TestWriterRefusesDisorder(t *testing.T) {

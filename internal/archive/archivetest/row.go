@@ -31,7 +31,7 @@ func Rows(batches ...ptrace.Traces) []Row {
 			}
 		}
 	}
-	slices.SortStableFunc(rows, func(a, b Row) int { return archive.KeyOf(a.Span).Compare(archive.KeyOf(b.Span)) })
+	slices.SortStableFunc(rows, func(a, b Row) int { return archive.KeyOf(a.Span).Compare(archive.KeyOf(b.Span), archive.Window) })
 	return rows
 }
 

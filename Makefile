@@ -50,6 +50,7 @@ unit: tools cc versitygw
 	$(GO) test -timeout 15m ./distro
 	$(GO) test -timeout 15m -run 'TestKeepsWhatAnSDKKeeps|TestMemoryOfPendingSpans' ./processor/xraytailsamplingprocessor
 	$(GO) test -timeout 15m -run TestAMillionOperations ./connector/xraymetricsconnector
+	$(GO) test -timeout 15m -run '^TestKill$$' ./internal/spool ./exporter/awss3exporter
 
 # The tests mostly wait, some for the 10 s after which a sampler asks again, so
 # more of them run at once than there are cores.

@@ -208,6 +208,24 @@ func TestPartitions(t *testing.T) {
 	require.Equal(t, map[string]int64{"stored": 4}, reasons(t, tel, "objects", "outcome"))
 }
 
+// TestPartitionsOfSeconds: partitions that are shorter than what rows are sorted
+// by get one file each too.
+func TestPartitionsOfSeconds(t *testing.T) {
+	cfg := archiveConfig(t)
+	cfg.S3Uploader.S3PartitionFormat = "%Y%m%d%H%M%S"
+	tel, set := testTelemetry(t)
+	a := startArchive(t, set, cfg)
+	td := ptrace.NewTraces()
+	first := time.Now().Add(-time.Minute).Truncate(10 * time.Second)
+	for n := range 60 {
+		appendSpan(td, n, first.Add(time.Duration(n%4)*time.Second))
+	}
+	require.NoError(t, a.ConsumeTraces(t.Context(), td))
+	require.NoError(t, a.Shutdown(t.Context()))
+	require.Equal(t, int64(60), sumOf(t, tel, "spans_archived"))
+	require.Equal(t, map[string]int64{"stored": 4}, reasons(t, tel, "objects", "outcome"))
+}
+
 func TestReplayedSpansAreNotArchivedAgain(t *testing.T) {
 	cfg := archiveConfig(t)
 	tel, set := testTelemetry(t)

@@ -24,7 +24,7 @@ import (
 // directory and the address of S3.
 const killedEnv = "TAILWATER_AWSS3_TEST_KILLED"
 
-var kills = flag.Int("kills", 10, "how often TestKill kills")
+var kills = flag.Int("kills", 10, "how often TestKill kills; a third of it with the race detector")
 
 func killedConfig(spoolDir, endpoint string) *Config {
 	cfg := createDefaultConfig().(*Config)
@@ -94,6 +94,9 @@ func runKilled(dir, endpoint string) error {
 // internal/spool does the same 200 times, without Parquet and S3.
 func TestKill(t *testing.T) {
 	times := *kills
+	if raceEnabled { // make test runs it without the race detector too
+		times = (times + 2) / 3
+	}
 	f := newFakeS3(t)
 	f.set(func(n int, r *http.Request) fault {
 		return map[int]fault{1: {lost: true}, 3: {status: 503, code: "SlowDown"}, 5: {half: true}}[n%7]

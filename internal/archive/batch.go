@@ -8,6 +8,7 @@ import (
 
 // batch holds rows by column, as the columns take them. Most columns of a row
 // have no value: those that have none in the whole batch get one shared slice.
+// What was written is not cleared: it keeps the spans of a batch alive at most.
 type batch struct {
 	values [numLeaves][]parquet.Value
 	filled [numLeaves]int // the rows that values has
@@ -36,14 +37,14 @@ func (b *batch) add(parts ...[]cell) {
 
 // pad appends the rows that have no value in a column.
 func (b *batch) pad(l leaf) {
-	b.values[l] = append(b.values[l], nulls[l][:b.rows-b.filled[l]]...)
+	b.values[l] = append(b.values[l], nulls[:b.rows-b.filled[l]]...)
 	b.filled[l] = b.rows
 }
 
 // flush writes the rows to the columns and empties b.
 func (b *batch) flush(columns []*parquet.ColumnWriter) error {
 	for l := range numLeaves {
-		values := nulls[l][:b.rows]
+		values := nulls[:b.rows]
 		if b.filled[l] > 0 {
 			b.pad(l)
 			values = b.values[l]
@@ -54,7 +55,6 @@ func (b *batch) flush(columns []*parquet.ColumnWriter) error {
 		if _, err := columns[l].WriteRowValues(values); err != nil {
 			return fmt.Errorf("write column %s: %w", leafPaths[l], err)
 		}
-		clear(b.values[l])
 		b.values[l], b.filled[l] = b.values[l][:0], 0
 	}
 	b.rows, b.bytes = 0, 0
@@ -62,12 +62,6 @@ func (b *batch) flush(columns []*parquet.ColumnWriter) error {
 	return nil
 }
 
-// nulls are the values of rows that have none, for each column.
-var nulls = func() (n [numLeaves][maxBatchRows]parquet.Value) {
-	for l := range n {
-		for i := range n[l] {
-			n[l][i] = parquet.Value{}.Level(0, 0, l)
-		}
-	}
-	return n
-}()
+// nulls are the values of rows that have none. All columns share them, so that
+// they stay in the processor's cache.
+var nulls [maxBatchRows]parquet.Value

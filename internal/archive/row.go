@@ -31,7 +31,6 @@ type row struct {
 }
 
 func (r *row) reset() {
-	clear(r.cells)
 	r.cells, r.exact = r.cells[:0], true
 }
 

@@ -57,10 +57,7 @@ func (c *flatColumn) node() parquet.Node {
 	case kindBinary:
 		n = parquet.Leaf(parquet.ByteArrayType)
 	}
-	n = c.storage.node(n)
-	if c == &flatColumns[colTraceID] {
-		n = parquet.Compressed(n, zstdText) // its dictionary
-	}
+	n = parquet.Encoded(n, c.storage.encoding())
 	if !c.required {
 		n = parquet.Optional(n)
 	}
@@ -79,16 +76,7 @@ func (s storage) encoding() encoding.Encoding {
 	return &parquet.Plain
 }
 
-// node is a node that is stored in this way.
-func (s storage) node(n parquet.Node) parquet.Node {
-	codec := zstdText
-	if s == dictionary || s == plain {
-		codec = zstdPacked
-	}
-	return parquet.Compressed(parquet.Encoded(n, s.encoding()), codec)
-}
-
-func text(s storage) parquet.Node { return s.node(parquet.String()) }
+func text(s storage) parquet.Node { return parquet.Encoded(parquet.String(), s.encoding()) }
 
 // textMap is MAP<STRING, STRING> with the field ids id (of the map), id+1 (of
 // its keys) and id+2 (of its values).

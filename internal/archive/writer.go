@@ -115,7 +115,7 @@ const pageBytes = 64 << 10
 func writerOptions() []parquet.WriterOption {
 	options := []parquet.WriterOption{
 		schema,
-		parquet.Compression(zstdPacked),
+		parquet.Compression(zstdCodec{}),
 		parquet.CreatedBy("tailwater", fmt.Sprint(SchemaVersion), ""),
 		parquet.BloomFilters(
 			parquet.SplitBlockFilter(bloomBits, leafPaths[colTraceID]),

@@ -64,7 +64,7 @@ func runChild(dir string) {
 // acknowledged is in exactly one object in the end.
 func TestKill(t *testing.T) {
 	times := 200
-	if testing.Short() {
+	if testing.Short() || raceEnabled { // make test runs it without the race detector too
 		times = 20
 	}
 	dir := t.TempDir()

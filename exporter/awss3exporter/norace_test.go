@@ -1,0 +1,5 @@
+//go:build !race
+
+package awss3exporter
+
+const raceEnabled = false

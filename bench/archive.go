@@ -384,8 +384,8 @@ func spansIn(name string, data []byte) (int64, error) {
 // what it must be.
 func reportArchive(runs []archiveRun) (ok bool, table string) {
 	var b strings.Builder
-	b.WriteString("| archive of mixed spans | µs a span, beyond nop | B a span | bytes beside otlp_json + gzip | spans lost | RSS MB |\n")
-	b.WriteString("|---|---|---|---|---|---|\n")
+	b.WriteString("| archive of mixed spans | µs a span, beyond nop | beside otlp_json + gzip | B a span | beside otlp_json + gzip | spans lost | RSS MB |\n")
+	b.WriteString("|---|---|---|---|---|---|---|\n")
 	of := func(name string, value func(archiveRun) float64) (values []float64) {
 		for _, r := range runs {
 			if r.way.name == name {
@@ -405,13 +405,16 @@ func reportArchive(runs []archiveRun) (ok bool, table string) {
 		}
 		beyond := median(mine) - median(nop)
 		bytes := median(of(way.name, size))
-		beside := 0.0
+		slower, beside := 0.0, 0.0
+		if base, nop := of("peer, otlp_json + gzip", cpu), of("peer, nop", cpu); len(base) > 0 && len(nop) > 0 {
+			slower = beyond / (median(base) - median(nop))
+		}
 		if base := of("peer, otlp_json + gzip", size); len(base) > 0 {
 			beside = bytes / median(base)
 		}
 		lost := slices.Max(of(way.name, func(r archiveRun) float64 { return float64(r.spans - r.stored) }))
 		peak := slices.Max(of(way.name, func(r archiveRun) float64 { return r.peakMB }))
-		fmt.Fprintf(&b, "| %s | %.2f | %.1f | %.2f | %.0f | %.0f |\n", way.name, beyond, bytes, beside, lost, peak)
+		fmt.Fprintf(&b, "| %s | %.2f | %.2f | %.1f | %.2f | %.0f | %.0f |\n", way.name, beyond, slower, bytes, beside, lost, peak)
 		if way.memory {
 			ok = ok && lost == 0 && peak <= archiveMustMB
 		} else if way.side == "ours" {

@@ -66,8 +66,8 @@ func TestArchiveVerdict(t *testing.T) {
 	good := []archiveRun{run(0, 7, 0, 100, 10), run(1, 6, 0, 100, 10), run(2, 12, 50, 100, 10), run(3, 11, 80, 100, 10), run(5, 9, 50, 100, 200)}
 	ok, table := reportArchive(good)
 	require.True(t, ok, table)
-	require.Contains(t, table, "| ours, parquet | 5.00 | 50.0 | 0.62 | 0 | 10 |")
-	require.Contains(t, table, "| peer, otlp_json + gzip | 5.00 | 80.0 | 1.00 | 0 | 10 |")
+	require.Contains(t, table, "| ours, parquet | 5.00 | 1.00 | 50.0 | 0.62 | 0 | 10 |")
+	require.Contains(t, table, "| peer, otlp_json + gzip | 5.00 | 1.00 | 80.0 | 1.00 | 0 | 10 |")
 	for name, bad := range map[string]archiveRun{
 		"slow":   run(2, 14, 50, 100, 10),
 		"large":  run(2, 12, 60, 100, 10),

@@ -185,6 +185,15 @@ func (s *fakeS3) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.gets++
 }
 
+// take returns how many bytes of objects were sent since it was called last.
+func (s *fakeS3) take() int {
+	s.mu.Lock() // a handler counts after the client has read
+	defer s.mu.Unlock()
+	n := s.bytes
+	s.bytes = 0
+	return n
+}
+
 type countingWriter struct {
 	http.ResponseWriter
 	n int

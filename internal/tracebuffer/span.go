@@ -9,12 +9,10 @@ import (
 
 // Wire types of protobuf, the low bits of a tag.
 const (
-	wireVarint = iota
-	wire64
-	wireBytes
-	_
-	_
-	wire32
+	wireVarint = 0 // left out of the tags below
+	wire64     = 1
+	wireBytes  = 2
+	wire32     = 5
 )
 
 // mostAttributes is the number of attributes up to which looking for duplicates
@@ -53,7 +51,7 @@ func readSpan(m string, span ptrace.Span) bool {
 			span.TraceState().FromRaw(content)
 		case 5<<3 | wireBytes:
 			span.SetName(content)
-		case 6<<3 | wireVarint:
+		case 6 << 3:
 			span.SetKind(ptrace.SpanKind(number))
 		case 7<<3 | wire64:
 			span.SetStartTimestamp(pcommon.Timestamp(number))
@@ -61,13 +59,13 @@ func readSpan(m string, span ptrace.Span) bool {
 			span.SetEndTimestamp(pcommon.Timestamp(number))
 		case 9<<3 | wireBytes:
 			ok = readAttribute(content, span.Attributes())
-		case 10<<3 | wireVarint:
+		case 10 << 3:
 			span.SetDroppedAttributesCount(uint32(number))
 		case 11<<3 | wireBytes:
 			ok = readEvent(content, span.Events().AppendEmpty())
-		case 12<<3 | wireVarint:
+		case 12 << 3:
 			span.SetDroppedEventsCount(uint32(number))
-		case 14<<3 | wireVarint:
+		case 14 << 3:
 			span.SetDroppedLinksCount(uint32(number))
 		case 15<<3 | wireBytes:
 			ok = readStatus(content, span.Status())
@@ -105,7 +103,7 @@ func readEvent(m string, event ptrace.SpanEvent) bool {
 			if !readAttribute(content, event.Attributes()) {
 				return false
 			}
-		case 4<<3 | wireVarint:
+		case 4 << 3:
 			event.SetDroppedAttributesCount(uint32(number))
 		default:
 			return false
@@ -125,7 +123,7 @@ func readStatus(m string, status ptrace.Status) bool {
 		switch tag {
 		case 2<<3 | wireBytes:
 			status.SetMessage(content)
-		case 3<<3 | wireVarint:
+		case 3 << 3:
 			status.SetCode(ptrace.StatusCode(number))
 		default:
 			return false
@@ -164,9 +162,9 @@ func readAttribute(m string, to pcommon.Map) bool {
 	switch tag {
 	case 1<<3 | wireBytes:
 		to.PutStr(key, value[start:end])
-	case 2<<3 | wireVarint:
+	case 2 << 3:
 		to.PutBool(key, number != 0)
-	case 3<<3 | wireVarint:
+	case 3 << 3:
 		to.PutInt(key, int64(number))
 	case 4<<3 | wire64:
 		to.PutDouble(key, math.Float64frombits(number))

@@ -49,6 +49,7 @@ unit: tools cc versitygw
 	VERSITYGW=$(TOOLS)/versitygw CGO_ENABLED=1 $(GO) test -race -timeout 15m $(RACE_PACKAGES)
 	$(GO) test -timeout 15m ./distro
 	$(GO) test -timeout 15m -run 'TestKeepsWhatAnSDKKeeps|TestMemoryOfPendingSpans' ./processor/xraytailsamplingprocessor
+	$(GO) test -timeout 15m -run TestAMillionOperations ./connector/xraymetricsconnector
 
 # The tests mostly wait, some for the 10 s after which a sampler asks again, so
 # more of them run at once than there are cores.

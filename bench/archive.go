@@ -70,6 +70,9 @@ const (
 	memoryRate       = 20_000
 	memorySeconds    = 60
 	memoryPartitions = 8
+	// What Go gets: 256 MB less the pages of the binary. The distribution sets
+	// it itself in a cgroup.
+	memoryLimit = "160MiB"
 )
 
 const (
@@ -179,7 +182,11 @@ func runArchive(ctx context.Context, binary string, way archiveWay, rate int, sp
 	}); err != nil {
 		return r, err
 	}
-	c, err := startCollector(ctx, binary, config.String())
+	var env []string
+	if way.memory {
+		env = []string{"GOMEMLIMIT=" + memoryLimit}
+	}
+	c, err := startCollector(ctx, binary, config.String(), env...)
 	if err != nil {
 		return r, err
 	}

@@ -62,6 +62,7 @@ func startCollector(ctx context.Context, binary, config string, env ...string) (
 		"AWS_EC2_METADATA_DISABLED=true",
 	}
 	c.cmd.Env = append(c.cmd.Env, env...)
+	c.cmd.Env = append(c.cmd.Env, env...)
 	c.cmd.Cancel = func() error { return c.cmd.Process.Signal(syscall.SIGTERM) }
 	c.cmd.WaitDelay = stopTimeout
 	log, err := c.cmd.StderrPipe()

@@ -86,6 +86,9 @@ func start(t testing.TB, s setup) *collector {
 }
 
 func startWith(t testing.TB, o local.Options) *collector {
+	if o.State == "" {
+		o.State = t.TempDir()
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), startWait)
 	defer cancel()
 	running, err := local.Start(ctx, o)

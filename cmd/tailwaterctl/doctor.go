@@ -26,6 +26,7 @@ func runDoctor(ctx context.Context, args []string, stdout, stderr io.Writer) int
 	asJSON := flags.Bool("json", false, "print one JSON object")
 	flags.BoolVar(&o.Write, "write", false, "store a small object in each S3 bucket that is written to; it stays there")
 	flags.StringVar(&o.Tailwater, "tailwater", beside(), "`PATH` of the collector that validates the configuration; empty for none")
+	flags.StringVar(&o.FeatureGates, "feature-gates", "", "feature `GATES` that the collector runs with")
 	flags.DurationVar(&o.Timeout, "timeout", 10*time.Second, "time for each thing that is tried over the network")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return 0

@@ -57,7 +57,7 @@ type CardinalityConfig struct {
 	PerService int `mapstructure:"per_service"`
 	// Services, each in one environment. Those that come when there are so many are one: `AllOtherServices`. 1 to 100000.
 	Services int `mapstructure:"services"`
-	// Sets of all services, at up to 2 KiB each. 1 to 10000000.
+	// Sets of all services, at about 1 KiB each when they have traffic. Those that come when there are so many are rolled up. 1 to 10000000.
 	Series int `mapstructure:"series"`
 }
 

@@ -24,6 +24,9 @@ const batchSeries = 1000
 func (c *metricsConnector) flush(ctx context.Context, now time.Time) {
 	all := c.take()
 	start := c.flushed
+	if start.After(now) {
+		start = now // the clock was set back
+	}
 	c.flushed = now
 	for len(all) > 0 {
 		n := min(len(all), batchSeries)
@@ -71,7 +74,6 @@ func (c *metricsConnector) take() []taken {
 	}
 	c.directory.flushes.Add(1)
 	var all []taken
-	common := map[string]*window{}
 	full := map[*owner]*struct{ having, wanting []ranked }{}
 	for i, s := range c.shards {
 		for _, t := range s.tenants {
@@ -97,15 +99,7 @@ func (c *metricsConnector) take() []taken {
 				if w := at.window; w != nil {
 					at.window, at.idle = nil, 0
 					at.score += float64(w.latency.Count())
-					if other := common[at.key]; at.rolled && other != nil {
-						other.merge(w)
-						c.windows.put(w)
-					} else {
-						if at.rolled {
-							common[at.key] = w
-						}
-						all = append(all, taken{at.key, at.tenant.owner, w})
-					}
+					all = append(all, taken{at.key, at.tenant.owner, w})
 				} else if at.idle++; at.idle > maxIdle {
 					c.forget(s, hash, at)
 					continue
@@ -132,10 +126,27 @@ func (c *metricsConnector) take() []taken {
 		}
 		s.mu.Unlock()
 	}
+	return c.sorted(all)
+}
+
+// sorted sorts windows by service, and merges those of one key: each shard has
+// a series of its own for what was rolled up, and a service may have an
+// operation of that name.
+func (c *metricsConnector) sorted(all []taken) []taken {
 	slices.SortFunc(all, func(a, b taken) int {
 		return cmp.Or(cmp.Compare(a.owner.name, b.owner.name), cmp.Compare(a.owner.where, b.owner.where), cmp.Compare(a.key, b.key))
 	})
-	return all
+	n := 0
+	for i := range all {
+		if n > 0 && all[n-1].key == all[i].key {
+			all[n-1].window.merge(all[i].window)
+			c.windows.put(all[i].window)
+			continue
+		}
+		all[n] = all[i]
+		n++
+	}
+	return all[:n]
 }
 
 // forget takes a series out of its shard, which is locked.

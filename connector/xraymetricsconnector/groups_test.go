@@ -199,7 +199,7 @@ func TestMemoryOfGroupsIsBounded(t *testing.T) {
 		groupsOf(GroupConfig{"all", `responsetime >= 0`}, GroupConfig{"pay", `service("pay")`})(c)
 		c.Buffer.MaxBytes = 1 << 20
 	})
-	const traces = 20_000
+	const traces = 5_000
 	most := int64(0)
 	for i := range traces {
 		h.send(t, trace(i, 500, ms(10), nil))

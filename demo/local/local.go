@@ -91,8 +91,11 @@ type Options struct {
 	Binary    string   // path of the tailwater binary
 	Configs   []string // each a path, or a URI such as yaml:…
 	Addresses Addresses
-	Env       []string // more variables, NAME=value
-	Args      []string // more arguments
+	// State is the folder for the archive, which one collector at a time may
+	// use. Empty leaves it to the configuration.
+	State string
+	Env   []string // more variables, NAME=value
+	Args  []string // more arguments
 	// OnLine, if not nil, is called with each line of the collector's log.
 	OnLine func(line string)
 }
@@ -133,7 +136,11 @@ func Launch(o Options) (*Collector, error) {
 			cmd.Env = append(cmd.Env, pair)
 		}
 	}
-	cmd.Env = append(append(cmd.Env, o.Addresses.Env()...), o.Env...)
+	cmd.Env = append(cmd.Env, o.Addresses.Env()...)
+	if o.State != "" {
+		cmd.Env = append(cmd.Env, "TAILWATER_STATE="+o.State)
+	}
+	cmd.Env = append(cmd.Env, o.Env...)
 	process, err := proc.Start("tailwater", cmd, o.OnLine)
 	if err != nil {
 		return nil, err

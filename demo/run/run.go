@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -110,10 +111,17 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if err := d.addresses.Check(); err != nil {
 		return fmt.Errorf("%w\n-free-ports runs the demo on other ports", err)
 	}
+	state := "" // the configuration's own, which one demo at a time may use
+	if d.freePorts {
+		if state, err = os.MkdirTemp("", "tailwater-demo-"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(state)) }()
+	}
 	startCtx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	collector, err := local.Start(startCtx, local.Options{
-		Binary: d.binary, Configs: []string{d.config}, Addresses: d.addresses, OnLine: d.collectorLine,
+		Binary: d.binary, Configs: []string{d.config}, Addresses: d.addresses, State: state, OnLine: d.collectorLine,
 	})
 	if err != nil {
 		return err

@@ -43,6 +43,7 @@ func agentAddress(option string) (network, address string, err error) {
 type agent struct {
 	network, address string
 	timeout          time.Duration
+	dial             func(ctx context.Context, network, address string) (net.Conn, error)
 	patience         delivery.Patience
 	answers          bool
 	health           *delivery.Health
@@ -94,8 +95,7 @@ func (a *agent) write(ctx context.Context, events []event) (n int, err error) {
 		return 0, err
 	}
 	if a.conn == nil {
-		dialer := net.Dialer{Timeout: a.timeout}
-		if a.conn, err = dialer.DialContext(ctx, a.network, a.address); err != nil {
+		if a.conn, err = a.dial(ctx, a.network, a.address); err != nil {
 			a.conn = nil
 			return 0, err
 		}

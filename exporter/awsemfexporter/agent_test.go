@@ -9,6 +9,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -37,8 +38,8 @@ func (l *lines) list() []string {
 }
 
 // listen reads lines from one connection after another, until stop.
-func listen(t *testing.T, address string, to *lines) (listener net.Listener, stop func()) {
-	listener, err := net.Listen("tcp", address)
+func listen(t *testing.T, to *lines) (listener net.Listener, stop func()) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	var group sync.WaitGroup
 	var mu sync.Mutex
@@ -80,17 +81,21 @@ func toAgentAt(endpoint string) func(*Config) {
 }
 
 // Over TCP each document is a line that names its group and stream. An agent
-// that comes late, or again, gets what waits.
+// that comes late gets what waits.
 func TestAgentOverTCP(t *testing.T) {
 	var got lines
-	listener, stop := listen(t, "127.0.0.1:0", &got)
-	address := listener.Addr().String()
-	stop() // nobody is there at first
-
-	f := newFixture(t, toAgentAt("tcp://"+address)).start(t)
+	listener, stop := listen(t, &got)
+	f := newFixture(t, toAgentAt("tcp://"+listener.Addr().String())).start(t)
+	a := f.destination.(*agent)
+	dial := a.dial
+	dials := 0
+	a.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if dials++; dials < 4 {
+			return nil, syscall.ECONNREFUSED // nobody is there at first
+		}
+		return dial(ctx, network, address)
+	}
 	require.NoError(t, f.ConsumeMetrics(t.Context(), gauges(0, 50).Metrics))
-	require.Eventually(t, func() bool { return f.sum(t, "requests", "outcome", "failed") > 2 }, time.Minute, 5*time.Millisecond)
-	_, stop = listen(t, address, &got)
 	require.Eventually(t, func() bool { return len(got.list()) == 50 }, time.Minute, 5*time.Millisecond)
 	require.NoError(t, f.Shutdown(context.Background()))
 	stop()
@@ -102,6 +107,7 @@ func TestAgentOverTCP(t *testing.T) {
 		assert.Equal(t, f.translator.defaultStream, metadata["LogStreamName"])
 	}
 	assert.EqualValues(t, 50, f.sum(t, "events_sent"))
+	assert.EqualValues(t, 3, f.sum(t, "requests", "outcome", "failed"))
 }
 
 // Over UDP each document is a datagram, and none is larger than one may be.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"regexp"
 	"runtime"
@@ -218,8 +219,8 @@ func (e *metricsExporter) open(ctx context.Context) error {
 			e.writer.MaxMessage = min(e.cfg.MaxEventBytes, maxDatagram)
 		}
 		a := &agent{
-			network: network, address: address, timeout: e.cfg.Timeout, patience: e.patience, answers: e.cfg.answers(),
-			health: e.health, count: e.count, logger: e.rare,
+			network: network, address: address, timeout: e.cfg.Timeout, dial: (&net.Dialer{Timeout: e.cfg.Timeout}).DialContext,
+			patience: e.patience, answers: e.cfg.answers(), health: e.health, count: e.count, logger: e.rare,
 		}
 		e.destination = a
 		e.close = append(e.close, a.close)

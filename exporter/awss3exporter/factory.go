@@ -47,9 +47,10 @@ func createDefaultConfig() component.Config {
 			// 10,000 spans a second fill it in two minutes, 10 in a day: those
 			// close by age, so that the last quarter of an hour is the most
 			// that a query can miss.
-			MaxFileBytes:    128 << 20,
-			MaxFileAge:      15 * time.Minute,
-			RowGroupRows:    200_000,
+			MaxFileBytes: 128 << 20,
+			MaxFileAge:   15 * time.Minute,
+			// DuckDB's own default is about that. It is what is in memory: some 25 MB.
+			RowGroupRows:    100_000,
 			MaxPartitions:   8,
 			LateLimit:       72 * time.Hour,
 			FutureLimit:     time.Hour,

@@ -24,7 +24,7 @@ import (
 // directory and the address of S3.
 const killedEnv = "TAILWATER_AWSS3_TEST_KILLED"
 
-var kills = flag.Int("kills", 40, "how often TestKill kills")
+var kills = flag.Int("kills", 10, "how often TestKill kills")
 
 func killedConfig(spoolDir, endpoint string) *Config {
 	cfg := createDefaultConfig().(*Config)
@@ -132,7 +132,7 @@ func killOnce(t *testing.T, where string) (ids []string) {
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
 	r := bufio.NewReader(out)
-	after := rand.IntN(40)
+	after := rand.IntN(20)
 	for n := 0; ; n++ {
 		line, err := r.ReadString('\n')
 		if err != nil { // a line that is cut off was not accepted

@@ -75,11 +75,11 @@ func assertSame(t testing.TB, want, got []archivetest.Row) {
 
 // TestRoundTrip: whatever a span says, it comes back with the same bytes.
 func TestRoundTrip(t *testing.T) {
-	for seed := range uint64(400) {
+	for seed := range uint64(60) {
 		rng := rand.New(rand.NewPCG(seed, 0))
 		exact := seed%2 == 0
 		rows := archivetest.Rows(archivetest.Wild(rng, exact), archivetest.Wild(rng, exact))
-		text, info := file(t, rows, archive.Options{RowGroupRows: 1 + rng.IntN(20)})
+		text, info := file(t, rows, archive.Options{RowGroupRows: 4 + rng.IntN(30)})
 		got := read(t, text, archive.Query{}, 1+rng.IntN(10))
 		if assert.EqualValues(t, len(rows), info.Rows+info.Duplicates) && info.Duplicates == 0 {
 			assertSame(t, rows, got)
@@ -96,8 +96,8 @@ func TestRoundTrip(t *testing.T) {
 // TestRoundTripMixed does the same with what applications send, over several
 // pages and row groups.
 func TestRoundTripMixed(t *testing.T) {
-	rows := archivetest.MixedRows(7, 6000)
-	text, _ := file(t, rows, archive.Options{RowGroupRows: 2500, Collector: "c"})
+	rows := archivetest.MixedRows(7, 3000)
+	text, _ := file(t, rows, archive.Options{RowGroupRows: 1300, Collector: "c"})
 	assertSame(t, rows, read(t, text, archive.Query{}, 1000))
 }
 
@@ -132,14 +132,14 @@ func TestRoundTripOfDepth(t *testing.T) {
 
 // TestQueries compares what is read with what a look at each span gives.
 func TestQueries(t *testing.T) {
-	rows := archivetest.MixedRows(11, 8000)
-	text, info := file(t, rows, archive.Options{RowGroupRows: 1500})
+	rows := archivetest.MixedRows(11, 4000)
+	text, info := file(t, rows, archive.Options{RowGroupRows: 800})
 	service := func(r archivetest.Row) string {
 		v, _ := r.Resource.Attributes().Get("service.name")
 		return v.AsString()
 	}
 	quarter := (info.MaxStart - info.MinStart) / 4
-	id := [16]byte(rows[4000].Span.TraceID())
+	id := [16]byte(rows[2000].Span.TraceID())
 	late := [16]byte(rows[len(rows)-1].Span.TraceID())
 	for name, q := range map[string]archive.Query{
 		"time":              {From: info.MinStart + quarter, To: info.MaxStart - quarter},

@@ -5,13 +5,8 @@ import (
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/compress/zstd"
 	"github.com/parquet-go/parquet-go/encoding"
 )
-
-// codec compresses pages. Its default level would store random ids, which are
-// hexadecimal text here, at twice their size.
-var codec = &zstd.Codec{Level: zstd.SpeedBetterCompression}
 
 // schema is what a Writer writes. parquet.Group sorts its fields by name, and
 // people read this in the order of flatColumns.

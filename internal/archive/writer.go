@@ -87,7 +87,7 @@ func NewWriter(w io.Writer, o Options) *Writer {
 	}
 	options := []parquet.WriterOption{
 		schema,
-		parquet.Compression(codec),
+		parquet.Compression(zstdCodec{}),
 		parquet.CreatedBy("tailwater", fmt.Sprint(SchemaVersion), ""),
 		parquet.BloomFilters(
 			parquet.SplitBlockFilter(bloomBits, leafPaths[colTraceID]),

@@ -28,16 +28,16 @@ func file(t testing.TB, rows []archivetest.Row, o archive.Options) ([]byte, arch
 
 // TestWriterIsDeterministic: a rebuild after a crash must give the same file.
 func TestWriterIsDeterministic(t *testing.T) {
-	o := archive.Options{RowGroupRows: 700, Collector: "c1", SegmentID: "s", Partition: "dt=2026-03-14", Tool: "test 1"}
-	first, info := file(t, archivetest.MixedRows(3, 2000), o)
-	second, again := file(t, archivetest.MixedRows(3, 2000), o)
+	o := archive.Options{RowGroupRows: 350, Collector: "c1", SegmentID: "s", Partition: "dt=2026-03-14", Tool: "test 1"}
+	first, info := file(t, archivetest.MixedRows(3, 1000), o)
+	second, again := file(t, archivetest.MixedRows(3, 1000), o)
 	assert.Equal(t, info, again)
 	assert.True(t, bytes.Equal(first, second), "the files differ")
 
 	other := archive.Options{RowGroupRows: 100}
-	_, regrouped := file(t, archivetest.MixedRows(3, 2000), other)
+	_, regrouped := file(t, archivetest.MixedRows(3, 1000), other)
 	assert.Equal(t, info.Digest, regrouped.Digest, "the digest depends on the options")
-	_, more := file(t, archivetest.MixedRows(3, 2300), other)
+	_, more := file(t, archivetest.MixedRows(3, 1150), other)
 	assert.NotEqual(t, info.Digest, more.Digest)
 }
 

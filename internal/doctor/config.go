@@ -28,6 +28,9 @@ func validate(ctx context.Context, o Options) []Finding {
 	for _, uri := range o.URIs {
 		args = append(args, "--config", uri)
 	}
+	if o.FeatureGates != "" {
+		args = append(args, "--feature-gates", o.FeatureGates)
+	}
 	output, err := exec.CommandContext(ctx, o.Tailwater, args...).CombinedOutput()
 	if err == nil {
 		return []Finding{{Status: OK, Text: "the configuration is valid"}}

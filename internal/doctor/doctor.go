@@ -11,6 +11,8 @@ type Options struct {
 	URIs []string
 	// Tailwater is the collector that validates them first. Empty skips that.
 	Tailwater string
+	// FeatureGates are given to the collector as they are. Empty means none.
+	FeatureGates string
 	// Write allows to store a small object in each bucket.
 	Write bool
 	// Timeout bounds each thing that is tried over the network.

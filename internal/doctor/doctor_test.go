@@ -437,11 +437,11 @@ func TestValidate(t *testing.T) {
 		text string
 	}{
 		{"", Skip, "is not validated"},
-		{script(`test "$*" = "validate --config a --config b"`), OK, "the configuration is valid"},
+		{script(`test "$*" = "validate --config a --config b --feature-gates +x"`), OK, "the configuration is valid"},
 		{script("echo exporters::awsxray: no; exit 1"), Fail, "exporters::awsxray: no"},
 		{"/nowhere/tailwater", Fail, "no such file"},
 	} {
-		findings := validate(t.Context(), Options{URIs: []string{"a", "b"}, Tailwater: test.path})
+		findings := validate(t.Context(), Options{URIs: []string{"a", "b"}, Tailwater: test.path, FeatureGates: "+x"})
 		require.Len(t, findings, 1)
 		assert.Equal(t, test.want, findings[0].Status, findings)
 		assert.Contains(t, findings[0].Text, test.text)

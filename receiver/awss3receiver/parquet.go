@@ -19,7 +19,7 @@ func (r *replay) parquet(ctx context.Context, c content, size int64, at position
 	if err != nil {
 		return err
 	}
-	any := false
+	some := false
 	for ; group < file.Groups(); group++ {
 		admitted, err := file.Admits(group, &r.query)
 		if err != nil {
@@ -29,7 +29,7 @@ func (r *replay) parquet(ctx context.Context, c content, size int64, at position
 		if !admitted {
 			continue
 		}
-		any = true
+		some = true
 		err = file.Read(ctx, group, &r.query, r.pace.batch(), func(td ptrace.Traces) error {
 			stampTraces(td)
 			return r.send(ctx, td.SpanCount(), func(ctx context.Context) error { return r.signal.traces.ConsumeTraces(ctx, td) })
@@ -40,7 +40,7 @@ func (r *replay) parquet(ctx context.Context, c content, size int64, at position
 		at.Group = group + 1
 		r.saved(r.checkpoint.save(at))
 	}
-	r.count.object(any)
+	r.count.object(some)
 	return nil
 }
 

@@ -176,7 +176,11 @@ func (r *replay) read(ctx context.Context, o object, format format, at position,
 	if format.kind == parquetFormat {
 		return r.parquet(ctx, c, o.size, at, group)
 	}
-	return r.document(ctx, c, o.size, format)
+	if err := r.document(ctx, c, o.size, format); err != nil {
+		return err
+	}
+	r.count.object(true)
+	return nil
 }
 
 // reasonOf names an error of an object.
@@ -190,16 +194,14 @@ func reasonOf(err error, format format) string {
 		return reasonDenied
 	case errors.Is(err, errTooLarge):
 		return reasonTooLarge
-	case errors.Is(err, errContent), errors.Is(err, archive.ErrNotArchive):
-		switch format.kind {
-		case parquetFormat:
-			return reasonBadParquet
-		case encodedFormat:
-			return reasonBadEncoding
-		}
-		return reasonBadOTLP
+	case errors.Is(err, errStore):
+		return reasonUnreadable
+	case format.kind == parquetFormat:
+		return reasonBadParquet
+	case format.kind == encodedFormat:
+		return reasonBadEncoding
 	}
-	return reasonUnreadable
+	return reasonBadOTLP
 }
 
 // send hands data on and waits until the pipeline takes it. What the pipeline

@@ -78,6 +78,7 @@ func TestReplayOfFolder(t *testing.T) {
 		contrib + "traces_3.binpb.gz":            zipped(t, proto(batches[3])),
 		contrib + "traces_4.binpb.zst":           zstded(t, proto(batches[4])),
 		hour + "b.parquet":                       parquet[:len(parquet)/2],
+		hour + "d.parquet":                       append([]byte("PAR1"), append(make([]byte, 2000), parquet[2004:]...)...),
 		hour + "c.parquet":                       bytes.Replace(parquet, []byte("tailwater.schema_version"), []byte("tailwater.schema_versioX"), 1),
 		contrib + "traces_5.binpb":               []byte("\xff\xff\xff not protobuf"),
 		contrib + "traces_6.json.gz":             zipped(t, jsonText)[:100],
@@ -97,12 +98,13 @@ func TestReplayOfFolder(t *testing.T) {
 
 	assertSame(t, archivetest.Rows(batches...), rows(t, h.spans.AllTraces()))
 	metadatatest.AssertEqualReceiverAwss3ObjectsFailed(t, h.telemetry, counted(map[string]int64{
-		reasonBadParquet: 2, reasonBadOTLP: 2, reasonUnknownSuffix: 2,
+		reasonBadParquet: 3, reasonBadOTLP: 2, reasonUnknownSuffix: 2,
 	}, "reason"), metricdatatest.IgnoreTimestamp())
+	metadatatest.AssertEqualReceiverAwss3Objects(t, h.telemetry, counted(map[string]int64{"read": 5}, "outcome"), metricdatatest.IgnoreTimestamp())
 	done := h.logs.FilterMessage("The replay is done").All()
 	if assert.Len(t, done, 1) {
 		assert.EqualValues(t, h.spans.SpanCount(), done[0].ContextMap()["spans"])
-		assert.EqualValues(t, 6, done[0].ContextMap()["objects failed"])
+		assert.EqualValues(t, 7, done[0].ContextMap()["objects failed"])
 	}
 	assert.Equal(t, 1, h.logs.FilterField(zap.String("reason", reasonUnknownSuffix)).Len(), "a suffix is logged once")
 }
@@ -229,9 +231,9 @@ func TestFindTraceReadsLittle(t *testing.T) {
 // TestStoreFaults: troubles that pass are waited for, those of one object are
 // counted, and nothing is replayed twice.
 func TestStoreFaults(t *testing.T) {
-	all := archivetest.MixedRows(9, 4000)
+	all := archivetest.MixedRows(9, 2000)
 	half := len(all) / 2
-	first, second := parquetOf(t, all[:half], 500), parquetOf(t, all[half:], 500)
+	first, second := parquetOf(t, all[:half], 250), parquetOf(t, all[half:], 250)
 	reset := func(w http.ResponseWriter) bool { panic(http.ErrAbortHandler) }
 	for name, tc := range map[string]struct {
 		fault  func(w http.ResponseWriter, r *http.Request, n int) bool
@@ -337,15 +339,15 @@ func (s *stopAfter) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
 
 // TestCheckpoint: a replay that is ended at any batch goes on at its row group.
 func TestCheckpoint(t *testing.T) {
-	all := archivetest.MixedRows(10, 3000)
+	all := archivetest.MixedRows(10, 800)
 	half := len(all) / 2
 	text, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(archivetest.NewMixed(99, 100).Next(5))
 	require.NoError(t, err)
 	document, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(text)
 	require.NoError(t, err)
 	root := writeFiles(t, map[string][]byte{
-		hour + "a.parquet":             parquetOf(t, all[:half], 400),
-		hour + "b.parquet":             parquetOf(t, all[half:], 400),
+		hour + "a.parquet":             parquetOf(t, all[:half], 120),
+		hour + "b.parquet":             parquetOf(t, all[half:], 120),
 		hour + "traces_document.binpb": text,
 	})
 	want := append(archivetest.Rows(document), all...)

@@ -81,7 +81,7 @@ func (b *bucket) again(ctx context.Context, try func() error) error {
 		}
 		f := awsclient.ClassifySDK(err)
 		if f.Kind == awsclient.Permanent {
-			return err
+			return fmt.Errorf("%w: %w", errStore, err)
 		}
 		b.failed(f)
 		if f.Kind == awsclient.Denied && attempt > 0 {

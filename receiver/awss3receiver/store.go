@@ -3,6 +3,7 @@ package awss3receiver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"iter"
@@ -43,6 +44,8 @@ var (
 	errChanged = errors.New("the object was deleted or replaced while it was read")
 	// errDenied: the credentials do not allow to read it.
 	errDenied = errors.New("reading the object is not allowed")
+	// errStore is wrapped by all other errors of a store.
+	errStore = errors.New("the store has trouble")
 )
 
 // folder is a store of files, keyed by their path below it.
@@ -103,7 +106,7 @@ func (f *folder) open(_ context.Context, o object) (content, error) {
 	case errors.Is(err, fs.ErrPermission):
 		return nil, errDenied
 	case err != nil:
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errStore, err)
 	}
 	return &fileContent{File: file}, nil
 }
@@ -116,6 +119,9 @@ type fileContent struct {
 func (c *fileContent) ReadAt(b []byte, offset int64) (int, error) {
 	n, err := c.File.ReadAt(b, offset)
 	c.read += int64(n)
+	if err != nil && err != io.EOF {
+		err = fmt.Errorf("%w: %w", errStore, err)
+	}
 	return n, err
 }
 

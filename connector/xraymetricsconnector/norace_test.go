@@ -1,0 +1,5 @@
+//go:build !race
+
+package xraymetricsconnector
+
+const raceDetector = false

@@ -32,7 +32,7 @@ receivers:
 processors:
   batch:
     timeout: 1s
-    send_batch_size: 50
+    send_batch_size: {{.Batch}}
 {{- else if eq .Tail "xray_tail_sampling"}}
 processors:
   xray_tail_sampling:
@@ -62,6 +62,15 @@ connectors:
 exporters:
 {{- if .Nop}}
   nop:
+{{- else if eq .Signal "metrics"}}
+  awsemf:
+    endpoint: {{.Endpoint}}
+    region: us-east-1
+    local_mode: true
+    namespace: {{.Namespace}}
+    log_group_name: bench
+    log_stream_name: bench
+    dimension_rollup_option: NoDimensionRollup
 {{- else}}
   awsxray:
     endpoint: {{.Endpoint}}
@@ -83,20 +92,23 @@ service:
                 host: 127.0.0.1
                 port: {{.Ports.Metrics}}
   pipelines:
-    traces:
+    {{.Signal}}:
       receivers: [{{if .OTLP}}otlp{{else}}awsxray{{end}}]
 {{- if .Batch}}
       processors: [batch]
 {{- else if .Tail}}
       processors: [{{.Tail}}]
 {{- end}}
-      exporters: [{{if .Connector}}{{.Connector}}{{else if .Nop}}nop{{else}}awsxray{{end}}]
+      exporters: [{{if .Connector}}{{.Connector}}{{else if .Nop}}nop{{else if eq .Signal "metrics"}}awsemf{{else}}awsxray{{end}}]
 {{- if .Connector}}
     metrics:
       receivers: [{{.Connector}}]
       exporters: [nop]
 {{- end}}
 `))
+
+// emfNamespace is where all metrics are.
+const emfNamespace = "bench"
 
 // renderConfig returns the YAML for one run.
 func renderConfig(sideName string, r row, p pipeline, ports ports, endpoint string) (string, error) {
@@ -112,22 +124,34 @@ func renderConfig(sideName string, r row, p pipeline, ports ports, endpoint stri
 		// Both send deltas with exponential histograms, which CloudWatch needs.
 		connector = map[string]string{"ours": "xray_metrics", "peer": "spanmetrics"}[sideName]
 	}
+	signal := "traces"
+	if r.load == otlpPoints {
+		signal = "metrics"
+	}
+	batch := 0
+	if sideName == "peer" && p.delivers() {
+		batch = map[pipeline]int{toXRay: 50, toEMF: 8192}[p]
+	}
 	var b strings.Builder
 	err := collectorConfig.Execute(&b, struct {
-		Ports            portNumbers
-		OTLP, Nop, Batch bool
-		Workers          int
-		Endpoint         string
-		Tail             string // the processor; empty means none
-		Keep, Percent    float64
-		Hold             time.Duration
-		Connector        string // of metrics; empty means none
-		Flush            time.Duration
+		Ports         portNumbers
+		OTLP, Nop     bool
+		Signal        string
+		Batch         int // items in a batch of the batch processor; 0 means no such processor
+		Workers       int
+		Endpoint      string
+		Tail          string // the processor; empty means none
+		Keep, Percent float64
+		Hold          time.Duration
+		Connector     string // of metrics; empty means none
+		Namespace     string
+		Flush         time.Duration
 	}{
 		Ports:    portNumbers{ports.xray, ports.otlp, ports.metrics, ports.pprof},
-		OTLP:     r.load == otlpSpans,
-		Nop:      p != toXRay,
-		Batch:    sideName == "peer" && p == toXRay,
+		OTLP:     !r.load.datagrams(),
+		Nop:      !p.delivers(),
+		Signal:   signal,
+		Batch:    batch,
 		Workers:  r.workers,
 		Endpoint: endpoint,
 		Tail:     tail,
@@ -135,7 +159,7 @@ func renderConfig(sideName string, r row, p pipeline, ports ports, endpoint stri
 		Percent:  100 * r.keep,
 		Hold:     hold,
 
-		Connector: connector, Flush: flush,
+		Connector: connector, Flush: flush, Namespace: emfNamespace,
 	})
 	return b.String(), err
 }

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// endpoint is a stand-in for X-Ray that takes everything and counts it. It
+// endpoint is a stand-in for X-Ray and CloudWatch Logs that takes everything and counts it. It
 // does as little as it can: it shares the machine with what is measured.
 type endpoint struct {
 	latency time.Duration
@@ -22,7 +22,7 @@ type endpoint struct {
 
 	mu     sync.Mutex
 	counts arrivals
-	traces map[uint64]int // entities seen, by the number in the trace id
+	traces map[uint64]int // entities seen, by the number in the trace id; of metrics by time
 	buffer sync.Pool
 }
 
@@ -31,8 +31,8 @@ type arrivals struct {
 	Requests  int64
 	Bytes     int64
 	Documents int64
-	Entities  int64 // segments and subsegments
-	Foreign   int64 // documents whose trace id is not one of the generator's
+	Entities  int64 // segments and subsegments, or data points
+	Foreign   int64 // documents that are not of what the generator sent
 }
 
 // startEndpoint listens on a free loopback port.
@@ -80,19 +80,24 @@ func (e *endpoint) surplus(perTrace int) int64 {
 }
 
 func (e *endpoint) serve(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path != "/TraceSegments" {
+	logs := r.Header.Get("X-Amz-Target") != ""
+	if r.URL.Path != "/TraceSegments" && !logs {
 		_, _ = io.WriteString(w, "{}")
 		return
 	}
 	buf := e.buffer.Get().(*bytes.Buffer)
 	buf.Reset()
 	defer e.buffer.Put(buf)
-	if _, err := buf.ReadFrom(r.Body); err != nil || r.Header.Get("Content-Encoding") != "" {
+	if _, err := buf.ReadFrom(r.Body); err != nil || !logs && r.Header.Get("Content-Encoding") != "" {
 		http.Error(w, `{"Message":"unreadable body"}`, http.StatusBadRequest)
 		return
 	}
 	if e.latency > 0 {
 		time.Sleep(e.latency)
+	}
+	if logs {
+		e.serveLogs(w, r, buf.Bytes())
+		return
 	}
 	e.count(buf.Bytes())
 	w.Header().Set("Content-Type", "application/json")

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -40,10 +41,13 @@ const otlpLanes = 4
 // newGenerator connects the generator of a load to a collector.
 func newGenerator(l load, p ports) (*generator, error) {
 	now := time.Now()
-	if l == otlpSpans {
+	if !l.datagrams() {
 		conn, err := grpc.NewClient(loopback(p.otlp), grpc.WithTransportCredentials(insecure.NewCredentials()))
 		if err != nil {
 			return nil, err
+		}
+		if l == otlpPoints {
+			return newPointGenerator(conn, now), nil
 		}
 		g := &generator{perTrace: spansPerTrace, perItem: 1, batch: spansPerRequest, conn: conn}
 		client := ptraceotlp.NewGRPCClient(conn)
@@ -69,6 +73,22 @@ func newGenerator(l load, p ports) (*generator, error) {
 		return err
 	}
 	return &generator{perTrace: d.entities, perItem: d.entities, batch: 1, lanes: []lane{write}, conn: conn}, nil
+}
+
+// newPointGenerator sends data points. What arrives is told apart by its
+// request, as traces are by their number.
+func newPointGenerator(conn *grpc.ClientConn, now time.Time) *generator {
+	g := &generator{perTrace: pointsPerRequest, perItem: 1, batch: pointsPerRequest, conn: conn}
+	client := pmetricotlp.NewGRPCClient(conn)
+	for lane := range uint64(otlpLanes) {
+		request := newPointRequest(now)
+		g.lanes = append(g.lanes, func(ctx context.Context, first uint64) error {
+			n := (first & (1<<laneShift - 1)) / pointsPerRequest
+			_, err := client.Export(ctx, pmetricotlp.NewExportRequestFromMetrics(request.number(n*otlpLanes+lane)))
+			return err
+		})
+	}
+	return g
 }
 
 func (g *generator) close() { _ = g.conn.Close() }

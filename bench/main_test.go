@@ -155,7 +155,7 @@ func TestParse(t *testing.T) {
 func TestSelectRows(t *testing.T) {
 	quick, err := selectRows("", true)
 	require.NoError(t, err)
-	assert.Equal(t, []string{"mid-2000", "small-4000", "large-200", "loss-16000", "loss-30000", "otlp-10000", "tail-10000", "metrics-10000"}, rowNames(quick))
+	assert.Equal(t, []string{"mid-2000", "small-4000", "large-200", "loss-16000", "loss-30000", "otlp-10000", "tail-10000", "metrics-10000", "emf-10000"}, rowNames(quick))
 	named, err := selectRows("otlp-10000,mid-4000", true)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"mid-4000", "otlp-10000"}, rowNames(named))

@@ -137,13 +137,13 @@ func (m measurement) run(ctx context.Context) (res result, err error) {
 	res.Rate = float64(sent) / took.Seconds()
 
 	arrivedShare := 1.0
-	if m.pipeline == toXRay {
+	if m.pipeline.delivers() {
 		if err := drain(ctx, sink, res.Sent*int64(g.perItem)); err != nil {
 			return res, err
 		}
 		a := sink.arrived()
 		if a.Foreign > 0 {
-			return res, fmt.Errorf("%d documents arrived with a trace id that was not sent", a.Foreign)
+			return res, fmt.Errorf("%d documents arrived that were not sent", a.Foreign)
 		}
 		res.Surplus = sink.surplus(g.perTrace)
 		items := float64(a.Entities-res.Surplus) / float64(g.perItem)
@@ -166,7 +166,7 @@ func (m measurement) run(ctx context.Context) (res result, err error) {
 		return res, err
 	}
 	res.PeakMB = megabytes(peak.Peak)
-	if m.row.load != otlpSpans {
+	if m.row.load.datagrams() {
 		if res.KernelDrops, err = kernelDrops(p.xray); err != nil {
 			return res, err
 		}

@@ -41,6 +41,9 @@ func TestRenderConfig(t *testing.T) {
 		{"peer-tail.yaml", "peer", row{load: otlpSpans, tail: true, keep: 0.05}, toTail},
 		{"ours-metrics.yaml", "ours", row{load: otlpSpans, metrics: true}, toMetrics},
 		{"peer-metrics.yaml", "peer", row{load: otlpSpans, metrics: true}, toMetrics},
+		{"ours-emf.yaml", "ours", row{load: otlpPoints, emf: true}, toEMF},
+		{"peer-emf.yaml", "peer", row{load: otlpPoints, emf: true}, toEMF},
+		{"peer-points-nop.yaml", "peer", row{load: otlpPoints, emf: true}, toNop},
 	} {
 		t.Run(tt.file, func(t *testing.T) {
 			got, err := renderConfig(tt.side, tt.row, tt.pipeline, p, "http://127.0.0.1:20005")

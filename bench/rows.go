@@ -27,6 +27,7 @@ type row struct {
 	mustBytes, aimBytes float64 // of memory a pending span
 
 	metrics bool // into a connector that makes metrics, which go to nop
+	emf     bool // metrics to CloudWatch Logs
 
 	beyondNop bool // subtract the same load into the nop exporter
 	oursOnly  bool // the peer is known not to stand this
@@ -42,7 +43,11 @@ const (
 	midSegments
 	largeSegments
 	otlpSpans
+	otlpPoints
 )
+
+// datagrams says whether the load is X-Ray segments, which come as datagrams.
+func (l load) datagrams() bool { return l < otlpSpans }
 
 // allRows are the rows of the budget that are measured so far. Times in µs.
 var allRows = []row{
@@ -58,6 +63,7 @@ var allRows = []row{
 	{name: "tail-10000-1", item: "the same, 1 core", load: otlpSpans, rate: 10000, must: 2.2, aim: 1, beyondNop: true, tail: true, keep: 0.05, cores: 1, mustBytes: 600, aimBytes: 350, extra: true},
 	{name: "tail-all-10000", item: "the same, all kept, 2 cores", load: otlpSpans, rate: 10000, must: 2.2, aim: 1, beyondNop: true, tail: true, keep: 1, cores: 2, mustBytes: 600, aimBytes: 350, extra: true, noVerdict: true},
 	{name: "metrics-10000", item: "span to metrics, beyond nop", load: otlpSpans, rate: 10000, must: 1, aim: 0.5, beyondNop: true, metrics: true, noVerdict: true},
+	{name: "emf-10000", item: "data point to CloudWatch, beyond nop", load: otlpPoints, rate: 10000, workers: 8, beyondNop: true, emf: true},
 }
 
 // hold is how long a tail sampler holds each trace. All spans of a trace come
@@ -76,7 +82,11 @@ const (
 	toTail pipeline = "tail"
 
 	toMetrics pipeline = "metrics"
+	toEMF     pipeline = "awsemf"
 )
+
+// delivers says whether what is sent arrives at the endpoint.
+func (p pipeline) delivers() bool { return p == toXRay || p == toEMF }
 
 func (r row) pipelines() []pipeline {
 	if r.beyondNop {
@@ -92,6 +102,9 @@ func (r row) target() pipeline {
 	}
 	if r.metrics {
 		return toMetrics
+	}
+	if r.emf {
+		return toEMF
 	}
 	return toXRay
 }

@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -14,11 +13,8 @@ import (
 // file or does not have the row schema.
 var ErrNotArchive = errors.New("no archive file")
 
-const (
-	maxFooterBytes = 256 << 20
-	// readBuffer is how much is read at once from where nothing was prefetched.
-	readBuffer = 16 << 10
-)
+// readBuffer is how much is read at once from where nothing was prefetched.
+const readBuffer = 16 << 10
 
 // Prefetcher is an io.ReaderAt that wants to know ahead what will be read, such
 // as one behind which each read is a request.
@@ -34,6 +30,7 @@ type Prefetcher interface {
 type File struct {
 	Metadata
 	reader  io.ReaderAt
+	footer  *footer
 	parquet *parquet.File
 	groups  []parquet.RowGroup
 	columns [numLeaves]int // in the file; absent if it has none
@@ -41,19 +38,22 @@ type File struct {
 
 const absent = -1
 
-// Open reads the footer of a file, with its indexes and the headers of its
-// bloom filters; all of them are at the end of the file. Files of newer schema
-// versions are read without the columns that are new in them.
+// Open reads the footer of a file with its indexes, which are at the end. Files
+// of newer schema versions are read without the columns that are new in them. A
+// damaged file is refused, here or when it is read, before much memory is taken
+// for what it claims to hold.
 func Open(r io.ReaderAt, size int64) (f *File, err error) {
 	defer recoverInto(&err)
-	if err := checkFooter(r, size); err != nil {
+	checked, err := checkFooter(r, size)
+	if err != nil {
 		return nil, err
 	}
-	p, err := parquet.OpenFile(r, size, parquet.SkipMagicBytes(true), parquet.ReadBufferSize(readBuffer))
+	p, err := parquet.OpenFile(checked, size, parquet.SkipMagicBytes(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(readBuffer))
+	checked.kept = nil
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotArchive, err)
 	}
-	f = &File{reader: r, parquet: p, groups: p.RowGroups()}
+	f = &File{reader: r, footer: checked, parquet: p, groups: p.RowGroups()}
 	if f.Metadata, err = readMetadata(p.Lookup); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotArchive, err)
 	}
@@ -74,22 +74,6 @@ func Open(r io.ReaderAt, size int64) (f *File, err error) {
 		f.columns[l] = column.ColumnIndex
 	}
 	return f, nil
-}
-
-// checkFooter refuses a length that no footer has before memory is taken for it.
-func checkFooter(r io.ReaderAt, size int64) error {
-	var end [8]byte
-	if size < int64(len(end))+4 {
-		return fmt.Errorf("%w: it has %d bytes", ErrNotArchive, size)
-	}
-	if n, err := r.ReadAt(end[:], size-int64(len(end))); n < len(end) {
-		return fmt.Errorf("read the end of the file: %w", err)
-	}
-	length := int64(binary.LittleEndian.Uint32(end[:]))
-	if string(end[4:]) != "PAR1" || length > min(size-12, maxFooterBytes) {
-		return fmt.Errorf("%w: it does not end as Parquet does", ErrNotArchive)
-	}
-	return nil
 }
 
 // recoverInto turns a panic of the Parquet library, which some broken files
@@ -170,7 +154,7 @@ func (f *File) mayHold(group int, l leaf, texts []string) (bool, error) {
 		return false, nil
 	}
 	first, last, bounded := c.Bounds()
-	filter := c.BloomFilter()
+	var filter parquet.BloomFilter
 	for _, text := range texts {
 		v := parquet.ByteArrayValue([]byte(text))
 		// The bounds may be cut short; cut ones still are bounds.
@@ -178,7 +162,10 @@ func (f *File) mayHold(group int, l leaf, texts []string) (bool, error) {
 			continue
 		}
 		if filter == nil {
-			return true, nil
+			var err error
+			if filter, err = f.bloomFilter(group, c); err != nil || filter == nil {
+				return true, err
+			}
 		}
 		found, err := filter.Check(v)
 		if err != nil || found {
@@ -186,4 +173,16 @@ func (f *File) mayHold(group int, l leaf, texts []string) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// bloomFilter returns the bloom filter of a column, or nil if there is none.
+func (f *File) bloomFilter(group int, c *parquet.FileColumnChunk) (parquet.BloomFilter, error) {
+	offset := f.parquet.Metadata().RowGroups[group].Columns[c.Column()].MetaData.BloomFilterOffset
+	if offset == 0 {
+		return nil, nil
+	}
+	if err := f.footer.checkBloom(offset); err != nil {
+		return nil, fmt.Errorf("row group %d: %w", group, err)
+	}
+	return c.BloomFilter(), nil
 }

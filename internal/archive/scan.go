@@ -142,6 +142,9 @@ func (s *scan) ofTraces(in run) ([]run, error) {
 	if err := s.prefetch(chunk); err != nil {
 		return nil, err
 	}
+	if err := s.file.checkPages(s.group, colTraceID, chunk); err != nil {
+		return nil, err
+	}
 	c := newCursor(chunk, colTraceID)
 	defer c.close()
 	if err := c.seek(in.from); err != nil {
@@ -178,7 +181,15 @@ func (s *scan) open() error {
 			s.cursors = append(s.cursors, newCursor(c, l))
 		}
 	}
-	return s.prefetch(chunks...)
+	if err := s.prefetch(chunks...); err != nil {
+		return err
+	}
+	for i, c := range s.cursors {
+		if err := s.file.checkPages(s.group, c.leaf, chunks[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // prefetch says that these columns will be read, if somebody wants to know.
@@ -191,10 +202,7 @@ func (s *scan) prefetch(chunks ...*parquet.FileColumnChunk) error {
 	from, to := int64(-1), int64(0)
 	for _, c := range chunks {
 		m := metadata.Columns[c.Column()].MetaData
-		start := m.DataPageOffset
-		if m.DictionaryPageOffset > 0 {
-			start = min(start, m.DictionaryPageOffset)
-		}
+		start := chunkStart(&m)
 		if from < 0 || start < from {
 			from = start
 		}

@@ -84,10 +84,9 @@ type ScopeSpans struct {
 }
 
 // Split takes an encoded TracesData apart, in the order of its spans. Headers
-// that lie in one piece share memory with the message.
-func Split(message []byte) ([]ResourceSpans, error) {
-	var err error
-	var all []ResourceSpans
+// that lie in one piece share memory with the message. The slices of spans are
+// parts of room, which is returned longer, to be used again when they are not.
+func Split(message []byte, room [][]byte) (all []ResourceSpans, _ [][]byte, err error) {
 	for tag, f := range fields(message, &err) {
 		if tag != tagResourceSpans {
 			continue
@@ -99,18 +98,20 @@ func Split(message []byte) ([]ResourceSpans, error) {
 				continue
 			}
 			var ss ScopeSpans
+			first := len(room)
 			for tag, f := range fields(f[1], &err) {
 				if tag == tagSpan {
-					ss.Spans = append(ss.Spans, f[0])
+					room = append(room, f[0])
 				} else {
 					ss.Header = join(ss.Header, f[0])
 				}
 			}
+			ss.Spans = room[first:len(room):len(room)]
 			rs.Scopes = append(rs.Scopes, ss)
 		}
 		all = append(all, rs)
 	}
-	return all, err
+	return all, room, err
 }
 
 // join appends without writing into memory that a shares with the message.

@@ -85,6 +85,40 @@ func BenchmarkSpan(b *testing.B) {
 	}
 }
 
+// BenchmarkKeptSpan takes spans in, keeps all their traces and sends them.
+func BenchmarkKeptSpan(b *testing.B) {
+	h := prepare(b, func(c *Config) { c.Rules.Inline = []RuleConfig{{RuleName: "Default", FixedRate: 1}} })
+	h.sink.took = func(ptrace.Traces) {}
+	random, batches := newTraffic(), make([]ptrace.Traces, 100)
+	for i := range batches {
+		batches[i] = batchOf(random, i)
+	}
+	ctx := context.Background()
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := 0; b.Loop(); i++ {
+		if err := h.ConsumeTraces(ctx, batches[i%len(batches)]); err != nil {
+			b.Fatal(err)
+		}
+		if (i+1)%len(batches) != 0 {
+			continue
+		}
+		for _, s := range h.shards {
+			for more := true; more; {
+				var out []parcel
+				out, more = h.empty(ctx, s, time.Now())
+				h.forward(ctx, out)
+			}
+			clear(s.kept.at)
+			s.kept.entries, s.kept.head = nil, 0
+		}
+		h.queue.close()
+		h.work(ctx)
+		h.queue.closed = false
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/100, "ns/span")
+}
+
 // heap is what is in use of the heap.
 func heap() int64 {
 	var m runtime.MemStats

@@ -45,6 +45,7 @@ type collector struct {
 	at      map[tracebuffer.ID]int32 // in groups, of the present resource
 	groups  []incoming
 	entries []entry
+	encoded [][]byte // the spans, which are parts of the batch
 	facts   []byte
 	spans   []tracebuffer.Span
 	moved   []byte  // facts in the order of groups
@@ -79,7 +80,8 @@ func (c *collector) collect(td ptrace.Traces, want *tracesummary.Wanted) ([]inco
 	if err != nil {
 		return nil, err
 	}
-	parts, err := tracebuffer.Split(message)
+	var parts []tracebuffer.ResourceSpans
+	parts, c.encoded, err = tracebuffer.Split(message, c.encoded)
 	if err != nil {
 		return nil, err
 	}
@@ -225,11 +227,13 @@ func (c *collector) finish() {
 // not too much.
 func (c *collector) release() {
 	c.invalid = 0
-	if cap(c.entries) > maxKeptEntries {
-		c.at, c.groups, c.entries, c.facts, c.spans, c.moved = map[tracebuffer.ID]int32{}, nil, nil, nil, nil, nil
+	if max(cap(c.entries), cap(c.encoded)) > maxKeptEntries {
+		c.at, c.groups, c.entries, c.encoded, c.facts, c.spans, c.moved = map[tracebuffer.ID]int32{}, nil, nil, nil, nil, nil, nil
 		return
 	}
 	clear(c.groups)
 	clear(c.entries)
-	c.groups, c.entries, c.facts, c.spans, c.moved = c.groups[:0], c.entries[:0], c.facts[:0], c.spans[:0], c.moved[:0]
+	clear(c.encoded)
+	c.groups, c.entries, c.encoded = c.groups[:0], c.entries[:0], c.encoded[:0]
+	c.facts, c.spans, c.moved = c.facts[:0], c.spans[:0], c.moved[:0]
 }

@@ -22,7 +22,11 @@ const attributeInProgress = "aws.xray.inprogress"
 // mark decodes the spans of a trace, without those in progress that are there
 // completed, and writes the outcome on each.
 func mark(k *tracebuffer.Kept, o *outcome, dryRun bool) (ptrace.Traces, error) {
-	td, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(k.Encode())
+	marks := 2
+	if dryRun {
+		marks = 3
+	}
+	td, err := k.Traces(marks)
 	if err != nil {
 		return td, err
 	}
@@ -46,6 +50,7 @@ func mark(k *tracebuffer.Kept, o *outcome, dryRun bool) (ptrace.Traces, error) {
 			return rs.ScopeSpans().Len() == 0
 		})
 	}
+	states := thresholds{of: o}
 	for _, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, span := range ss.Spans().All() {
@@ -57,8 +62,7 @@ func mark(k *tracebuffer.Kept, o *outcome, dryRun bool) (ptrace.Traces, error) {
 				}
 				span.Attributes().PutStr(attributeRule, o.name)
 				span.Attributes().PutStr(attributeReason, o.reason)
-				state := span.TraceState().AsRaw()
-				span.TraceState().FromRaw(tracestate.WithThreshold(state, o.threshold, o.known))
+				span.TraceState().FromRaw(states.with(span.TraceState().AsRaw()))
 			}
 		}
 	}
@@ -71,4 +75,20 @@ func inProgress(span ptrace.Span) bool {
 	}
 	open, found := span.Attributes().Get(attributeInProgress)
 	return found && open.Bool()
+}
+
+// thresholds writes an outcome's threshold into tracestates. It remembers the
+// last one, because most spans of a trace have the same.
+type thresholds struct {
+	of         *outcome
+	known      bool
+	state, put string
+}
+
+func (t *thresholds) with(state string) string {
+	if !t.known || t.state != state {
+		t.known, t.state = true, state
+		t.put = tracestate.WithThreshold(state, t.of.threshold, t.of.known)
+	}
+	return t.put
 }

@@ -140,7 +140,6 @@ type fakeS3 struct {
 	mu      sync.Mutex
 	objects map[string][]byte
 	bytes   int // of objects that were sent
-	gets    int
 	// fault may answer a request; it says whether it did.
 	fault func(w http.ResponseWriter, r *http.Request, n int) bool
 	n     int
@@ -182,12 +181,11 @@ func (s *fakeS3) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	count := &countingWriter{ResponseWriter: w}
 	http.ServeContent(count, r, "", time.Time{}, bytes.NewReader(text))
 	s.bytes += count.n
-	s.gets++
 }
 
-// take returns how many bytes of objects were sent since it was called last.
-func (s *fakeS3) take() int {
-	s.mu.Lock() // a handler counts after the client has read
+// sent returns how many bytes of objects were sent since it was asked last.
+func (s *fakeS3) sent() int {
+	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := s.bytes
 	s.bytes = 0

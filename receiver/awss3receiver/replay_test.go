@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/http"
@@ -80,6 +81,7 @@ func TestReplayOfFolder(t *testing.T) {
 		hour + "b.parquet":                       parquet[:len(parquet)/2],
 		hour + "d.parquet":                       append([]byte("PAR1"), append(make([]byte, 2000), parquet[2004:]...)...),
 		hour + "c.parquet":                       bytes.Replace(parquet, []byte("tailwater.schema_version"), []byte("tailwater.schema_versioX"), 1),
+		hour + "e.parquet":                       withFalseFooter(parquet),
 		contrib + "traces_5.binpb":               []byte("\xff\xff\xff not protobuf"),
 		contrib + "traces_6.json.gz":             zipped(t, jsonText)[:100],
 		contrib + "traces_7.txt":                 []byte("body"),
@@ -98,15 +100,24 @@ func TestReplayOfFolder(t *testing.T) {
 
 	assertSame(t, archivetest.Rows(batches...), rows(t, h.spans.AllTraces()))
 	metadatatest.AssertEqualReceiverAwss3ObjectsFailed(t, h.telemetry, counted(map[string]int64{
-		reasonBadParquet: 3, reasonBadOTLP: 2, reasonUnknownSuffix: 2,
+		reasonBadParquet: 4, reasonBadOTLP: 2, reasonUnknownSuffix: 2,
 	}, "reason"), metricdatatest.IgnoreTimestamp())
 	metadatatest.AssertEqualReceiverAwss3Objects(t, h.telemetry, counted(map[string]int64{"read": 5}, "outcome"), metricdatatest.IgnoreTimestamp())
 	done := h.logs.FilterMessage("The replay is done").All()
 	if assert.Len(t, done, 1) {
 		assert.EqualValues(t, h.spans.SpanCount(), done[0].ContextMap()["spans"])
-		assert.EqualValues(t, 7, done[0].ContextMap()["objects failed"])
+		assert.EqualValues(t, 8, done[0].ContextMap()["objects failed"])
 	}
 	assert.Equal(t, 1, h.logs.FilterField(zap.String("reason", reasonUnknownSuffix)).Len(), "a suffix is logged once")
+}
+
+// withFalseFooter lets the first list in the footer, of the schema, claim two
+// billion elements.
+func withFalseFooter(parquet []byte) []byte {
+	text := bytes.Clone(parquet)
+	footer := text[len(text)-8-int(binary.LittleEndian.Uint32(text[len(text)-8:])):]
+	copy(footer[bytes.IndexByte(footer, 0xfc)+1:], "\xff\xff\xff\xff\x07")
+	return text
 }
 
 // TestReplayOfSignals: metrics and logs come back from OTLP objects.
@@ -217,14 +228,14 @@ func TestFindTraceReadsLittle(t *testing.T) {
 	// Three ends, and for two row groups at most (a trace may go over their
 	// border) a column and the group; one more for a false yes of a filter.
 	most := 3*tailBytes + 4*largest
-	assert.LessOrEqual(t, s.take(), most, "of %d bytes", total)
+	assert.LessOrEqual(t, s.sent(), most, "of %d bytes", total)
 	assert.Greater(t, total, 2*most, "the test needs larger files")
 
 	cfg.TraceIDs = []string{"00000000000000000000000000000001"}
 	h = newHarness(t, cfg, nil)
 	h.replayAll(t)
 	assert.Zero(t, h.spans.SpanCount())
-	assert.LessOrEqual(t, s.take(), 3*tailBytes+largest, "an unknown trace is found out by the filters")
+	assert.LessOrEqual(t, s.sent(), 3*tailBytes+largest, "an unknown trace is found out by the filters")
 }
 
 // TestStoreFaults: troubles that pass are waited for, those of one object are

@@ -2,6 +2,7 @@ package awss3exporter
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 
 	"io"
@@ -27,6 +28,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/tailwater-otel/tailwater/exporter/awss3exporter/internal/metadata"
+	"github.com/tailwater-otel/tailwater/internal/archive"
 	"github.com/tailwater-otel/tailwater/internal/archive/archivetest"
 	"github.com/tailwater-otel/tailwater/internal/spool"
 )
@@ -87,8 +89,20 @@ func spansOf(ids []int, start time.Time) ptrace.Traces {
 
 // parquetRow is what the tests read of a row.
 type parquetRow struct {
-	SpanID string `parquet:"span_id"`
-	Start  int64  `parquet:"start_time_unix_nano"`
+	TraceID string `parquet:"trace_id"`
+	SpanID  string `parquet:"span_id"`
+	Start   int64  `parquet:"start_time_unix_nano"`
+}
+
+// key is what the file is sorted by.
+func (r parquetRow) key(t testing.TB) archive.Key {
+	t.Helper()
+	k := archive.Key{Start: r.Start}
+	_, err := hex.Decode(k.TraceID[:], []byte(r.TraceID))
+	require.NoError(t, err)
+	_, err = hex.Decode(k.SpanID[:], []byte(r.SpanID))
+	require.NoError(t, err)
+	return k
 }
 
 func readRows(t testing.TB, f io.ReaderAt) []parquetRow {
@@ -123,12 +137,13 @@ func archived(t testing.TB, dir string) (times map[string]int, partitions map[st
 		f, err := os.Open(path)
 		require.NoError(t, err)
 		defer f.Close()
-		last := int64(0)
+		var last archive.Key
 		partition, err := filepath.Rel(dir, filepath.Dir(path))
 		require.NoError(t, err)
 		for _, row := range readRows(t, f) {
-			require.GreaterOrEqual(t, row.Start, last)
-			last = row.Start
+			key := row.key(t)
+			require.LessOrEqual(t, last.Compare(key, archive.Window), 0, "%+v, then %+v", last, key)
+			last = key
 			times[row.SpanID]++
 			partitions[filepath.ToSlash(partition)]++
 		}

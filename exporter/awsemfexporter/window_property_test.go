@@ -56,14 +56,14 @@ func (f *fixture) joined(t testing.TB, events []event) map[string]joined {
 
 // Points in any order, in any batches, give the same as all of them in one.
 func TestAnyOrderAndSplit(t *testing.T) {
-	for seed := range uint64(30) {
+	for seed := range uint64(20) {
 		r := rand.New(rand.NewPCG(seed, 5))
 		now := time.Now()
 		type put func(metricsBuilder)
 		var points []put
 		n, seconds, ids := 50+r.IntN(600), 4*60, 3
 		if seed%5 == 0 { // more values than an array may have
-			n, seconds, ids = 3000, 20, 1
+			n, seconds, ids = 1500, 20, 1
 		}
 		for range n {
 			at := now.Add(-time.Duration(r.IntN(seconds)) * time.Second).Truncate(time.Second)

@@ -3,7 +3,6 @@ package awsemfexporter
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -12,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/tailwater-otel/tailwater/internal/emf/emftest"
@@ -167,6 +167,14 @@ func TestHeldIsBounded(t *testing.T) {
 	}
 }
 
+// roomFor makes a queue that holds some events.
+func roomFor(events int64) func(*Config) {
+	return func(c *Config) {
+		queue := c.SendingQueue.Get()
+		queue.Sizer, queue.QueueSize = exporterhelper.RequestSizerTypeItems, events
+	}
+}
+
 // away is a CloudWatch that cannot be reached, and takes its time to say so.
 func away(context.Context, int, call) (string, error) {
 	time.Sleep(25 * time.Second)
@@ -183,16 +191,15 @@ func TestWindowWaitsForTheQueue(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFixture(t, func(c *Config) {
-					c.SendingQueue.Get().QueueSize = maxChunkBytes
-					c.RetainInitialValueOfDeltaMetric, c.Compression = true, "none"
+					roomFor(40)(c)
+					c.RetainInitialValueOfDeltaMetric = true
 					change(c)
 				}).start(t)
 				f.logs.set(away)
 				send := func(value float64) {
 					md := newMetrics()
-					md.scope.Scope().Attributes().PutEmptySlice(setsAttribute).AppendEmpty().SetEmptySlice().AppendEmpty().SetStr("id")
 					for j := range 10 {
-						md.sum("c", "", cumulative, value, time.Now(), "id", fmt.Sprint(j), "filler", strings.Repeat("x", 100_000))
+						md.sum("c", "", cumulative, value, time.Now(), "id", fmt.Sprint(j))
 					}
 					begun := time.Now()
 					require.NoError(t, f.ConsumeMetrics(t.Context(), md.Metrics))
@@ -230,16 +237,15 @@ func TestWindowWaitsForTheQueue(t *testing.T) {
 // If the window is full, too, the oldest is dropped and counted.
 func TestWindowIsFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, func(c *Config) { c.SendingQueue.Get().QueueSize, c.Compression = maxChunkBytes, "none" })
+		f := newFixture(t, roomFor(40))
 		f.translator.window.most.values = 100
 		f.start(t)
 		f.logs.set(away)
 		n := 0
 		for range 15 {
 			md := newMetrics()
-			md.scope.Scope().Attributes().PutEmptySlice(setsAttribute).AppendEmpty().SetEmptySlice().AppendEmpty().SetStr("id")
 			for range 20 {
-				md.sum("c", "", delta, 1, time.Now(), "id", fmt.Sprint(n), "filler", strings.Repeat("x", 100_000))
+				md.sum("c", "", delta, 1, time.Now(), "id", fmt.Sprint(n))
 				n++
 			}
 			require.NoError(t, f.ConsumeMetrics(t.Context(), md.Metrics))
@@ -263,16 +269,11 @@ func TestWindowIsFull(t *testing.T) {
 // A shutdown hands everything to the queue, also if that takes a while.
 func TestShutdownEmptiesTheWindow(t *testing.T) {
 	fill := func(t *testing.T, f *fixture) {
-		for i := range 3 { // 12 MB for a queue of 4
-			md := newMetrics()
-			md.scope.Scope().Attributes().PutEmptySlice(setsAttribute).AppendEmpty().SetEmptySlice().AppendEmpty().SetStr("id")
-			for j := range 20 {
-				md.gauge("g", 1, time.Now(), "id", fmt.Sprint(20*i+j), "filler", strings.Repeat("x", 200_000))
-			}
-			require.NoError(t, f.ConsumeMetrics(t.Context(), md.Metrics))
+		for i := range 3 {
+			require.NoError(t, f.ConsumeMetrics(t.Context(), gauges(20*i, 20).Metrics))
 		}
 	}
-	small := func(c *Config) { c.SendingQueue.Get().QueueSize = maxChunkBytes }
+	small := roomFor(20)
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, small).start(t)
 		f.logs.set(func(context.Context, int, call) (string, error) { time.Sleep(100 * time.Millisecond); return `{}`, nil })

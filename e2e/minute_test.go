@@ -85,13 +85,13 @@ func TestOneValueAMinute(t *testing.T) {
 	t.Parallel()
 	there := start(t, setup{configs: base(t, metered), env: []string{"FAKE_XRAY=http://127.0.0.1:1"}})
 	cw := newCloud(t, there)
-	const batches, wait1 = 6, 2 * time.Second
+	const batches, joinWait = 6, 2 * time.Second
 	env := func(wait string) []string {
 		return []string{"FAKE_XRAY=http://127.0.0.1:1", "CLOUD=" + there.Addresses.API, "WAIT=" + wait,
 			"AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local"}
 	}
 
-	c := start(t, setup{configs: base(t, joining), env: env(wait1.String())})
+	c := start(t, setup{configs: base(t, joining), env: env(joinWait.String())})
 	send := newMetricsSender(t, c)
 	id := ""
 	for attempt := range 100 {
@@ -103,7 +103,7 @@ func TestOneValueAMinute(t *testing.T) {
 		for i := range batches {
 			send(order(id, over.Add(time.Duration(5*i)*time.Second)))
 		}
-		if time.Since(begun) < wait1 {
+		if time.Since(begun) < joinWait {
 			break
 		}
 	}

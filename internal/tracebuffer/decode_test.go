@@ -136,7 +136,7 @@ func asPdata(t *testing.T, encoded []byte) {
 	scopes := append(AppendScope(nil, []byte{10, 3, 10, 1, 's'}, len(encoded)), encoded...)
 	res := &Resource{Header: []byte{10, 2, 16, 1}}
 	want, refused := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(appendResource(nil, res.Header, scopes))
-	got, err := KeepGroup(Group{Resource: res, Scopes: scopes}).Traces(2)
+	got, err := KeepGroup(Group{Resource: res, Scopes: string(scopes)}).Traces(2)
 	require.Equal(t, refused == nil, err == nil, "%v, %v", refused, err)
 	if err != nil {
 		return

@@ -20,7 +20,7 @@ func idOf(n uint64) (id ID) {
 }
 
 func group(res *Resource, bytes int, spans ...Span) Group {
-	return Group{Resource: res, Scopes: make([]byte, bytes), Spans: spans}
+	return Group{Resource: res, Scopes: string(make([]byte, bytes)), Spans: spans}
 }
 
 // Whatever is added, awaited and removed in whatever order, a trace comes up
@@ -106,6 +106,7 @@ func TestSplitAndEncode(t *testing.T) {
 			ss := rs.ScopeSpans().AppendEmpty()
 			ss.Scope().SetName("scope")
 			ss.SetSchemaUrl("https://scope")
+			ss.Scope().Attributes().PutInt("j", int64(i/2+j)) // the first of the third is the second of the first
 			for k := range 3 {
 				span := ss.Spans().AppendEmpty()
 				span.SetName(string(rune('a' + 6*i + 3*j + k)))
@@ -134,7 +135,7 @@ func TestSplitAndEncode(t *testing.T) {
 				scopes = append(scopes, span...)
 			}
 			require.Len(t, scopes, ScopeSize(len(ss.Header), size))
-			tr = b.Add(idOf(1), Group{Resource: res, Scopes: scopes, Spans: make([]Span, len(ss.Spans))}, epoch)
+			tr = b.Add(idOf(1), Group{Resource: res, Scopes: string(scopes), Spans: make([]Span, len(ss.Spans))}, epoch)
 		}
 	}
 	b.Remove(tr)
@@ -142,12 +143,15 @@ func TestSplitAndEncode(t *testing.T) {
 	got, err := tr.Take().Traces(2)
 	require.NoError(t, err)
 
-	// The third resource's spans now stand with the first's.
+	// The third resource's spans now stand with the first's, and those of its
+	// first scope with those of the first's last.
 	want := ptrace.NewTraces()
-	td.ResourceSpans().At(0).CopyTo(want.ResourceSpans().AppendEmpty())
-	for _, ss := range td.ResourceSpans().At(2).ScopeSpans().All() {
-		ss.CopyTo(want.ResourceSpans().At(0).ScopeSpans().AppendEmpty())
+	first, third := want.ResourceSpans().AppendEmpty(), td.ResourceSpans().At(2)
+	td.ResourceSpans().At(0).CopyTo(first)
+	for _, span := range third.ScopeSpans().At(0).Spans().All() {
+		span.CopyTo(first.ScopeSpans().At(1).Spans().AppendEmpty())
 	}
+	third.ScopeSpans().At(1).CopyTo(first.ScopeSpans().AppendEmpty())
 	td.ResourceSpans().At(1).CopyTo(want.ResourceSpans().AppendEmpty())
 	assert.Equal(t, want, got)
 }

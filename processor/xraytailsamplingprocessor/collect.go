@@ -46,6 +46,7 @@ type collector struct {
 	groups  []incoming
 	entries []entry
 	encoded [][]byte // the spans, which are parts of the batch
+	head    []byte   // of a scope
 	facts   []byte
 	spans   []tracebuffer.Span
 	moved   []byte  // facts in the order of groups
@@ -171,19 +172,21 @@ func (c *collector) shared(rs ptrace.ResourceSpans, header []byte) *tracebuffer.
 }
 
 // encode returns the ScopeSpans of a group.
-func (c *collector) encode(in *incoming, part *tracebuffer.ResourceSpans) []byte {
+func (c *collector) encode(in *incoming, part *tracebuffer.ResourceSpans) string {
 	total := 0
 	c.runs(in, func(_ int32, scope int32, size int) {
 		total += tracebuffer.ScopeSize(len(part.Scopes[scope].Header), size)
 	})
-	out := make([]byte, 0, total)
+	var out strings.Builder
+	out.Grow(total)
 	c.runs(in, func(from int32, scope int32, size int) {
-		out = tracebuffer.AppendScope(out, part.Scopes[scope].Header, size)
+		c.head = tracebuffer.AppendScope(c.head[:0], part.Scopes[scope].Header, size)
+		out.Write(c.head)
 		for at := from; at >= 0 && c.entries[at].scope == scope; at = c.entries[at].next {
-			out = append(out, c.entries[at].bytes...)
+			out.Write(c.entries[at].bytes)
 		}
 	})
-	return out
+	return out.String()
 }
 
 // runs calls f for each run of spans of one scope, with its first entry and

@@ -107,7 +107,7 @@ func TestPanicWhileSending(t *testing.T) {
 		h := start(t, nil)
 		v := &verdict{outcome: outcome{kept: true, name: "x"}}
 		h.forward(t.Context(), []parcel{{tracebuffer.KeepGroup(tracebuffer.Group{
-			Resource: &tracebuffer.Resource{}, Scopes: []byte{0xff}, Spans: make([]tracebuffer.Span, 3),
+			Resource: &tracebuffer.Resource{}, Scopes: "\xff", Spans: make([]tracebuffer.Span, 3),
 		}), v}, {tracebuffer.KeepGroup(tracebuffer.Group{Resource: &tracebuffer.Resource{}, Spans: make([]tracebuffer.Span, 1)}), nil}})
 		h.send(t, batch(traceID(2), time.Now(), failed("c")))
 		time.Sleep(12 * time.Second)

@@ -53,6 +53,8 @@ type outcome struct {
 type verdict struct {
 	outcome
 	attributes metric.MeasurementOption
+
+	traces, spans int64 // decided and not reported yet; the shard's mutex guards them
 }
 
 // maxVerdicts bounds the outcomes that a shard remembers. There are a few for
@@ -64,13 +66,13 @@ func (s *shard) verdict(o outcome) *verdict {
 		return v
 	}
 	if len(s.verdicts) >= maxVerdicts {
-		clear(s.verdicts)
+		clear(s.verdicts) // those that traces had are in s.unreported too
 	}
 	decision := "dropped"
 	if o.kept {
 		decision = "kept"
 	}
-	v := &verdict{o, metric.WithAttributeSet(attribute.NewSet(
+	v := &verdict{outcome: o, attributes: metric.WithAttributeSet(attribute.NewSet(
 		attribute.String("decision", decision), attribute.String("reason", o.reason), attribute.String("rule", o.name)))}
 	s.verdicts[o] = v
 	return v

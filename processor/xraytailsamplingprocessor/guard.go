@@ -38,10 +38,10 @@ func (p *tailSampler) read(c *collector, td ptrace.Traces) (all []incoming, err 
 	defer func() {
 		if r := recover(); r != nil {
 			p.panicked("a batch of spans could not be read, and is lost", r)
-			err = fmt.Errorf("%w: %v", errBatch, r)
+			err = fmt.Errorf("the batch cannot be read: %v", r)
 		}
 	}()
-	return c.collect(td, p.wanted.Load())
+	return c.collect(td, p.wanted.Load()), nil
 }
 
 // undecided takes the trace out of a shard of which the decision panicked, and

@@ -47,7 +47,7 @@ func TestPanicWhileReading(t *testing.T) {
 			return c
 		}
 		err := h.ConsumeTraces(t.Context(), batch(traceID(1), time.Now(), failed("a"), failed("b")))
-		require.ErrorIs(t, err, errBatch)
+		require.ErrorContains(t, err, "the batch cannot be read")
 		assert.True(t, consumererror.IsPermanent(err))
 		assert.EqualValues(t, 2, h.sum(t, lostSpans, "reason", lostInternal))
 

@@ -42,21 +42,28 @@ func TestBadConfig(t *testing.T) {
 // A port that somebody else holds stops the start, and the error names it.
 func TestPortTaken(t *testing.T) {
 	t.Parallel()
-	for name, hold := range map[string]func(*testing.T, local.Addresses) (address string){
-		"segments over UDP": func(t *testing.T, a local.Addresses) string {
-			conn, err := net.ListenPacket("udp", a.XRay)
+	for name, hold := range map[string]func(*testing.T, *local.Addresses) (address string){
+		"segments over UDP": func(t *testing.T, a *local.Addresses) string {
+			conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 			require.NoError(t, err)
 			t.Cleanup(func() { conn.Close() })
+			a.XRay = conn.LocalAddr().String()
 			return a.XRay
 		},
-		"sampling API over TCP": func(t *testing.T, a local.Addresses) string { return holdTCP(t, a.XRay) },
-		"local X-Ray API":       func(t *testing.T, a local.Addresses) string { return holdTCP(t, a.API) },
+		"sampling API over TCP": func(t *testing.T, a *local.Addresses) string {
+			a.XRay = holdTCP(t)
+			return a.XRay
+		},
+		"local X-Ray API": func(t *testing.T, a *local.Addresses) string {
+			a.API = holdTCP(t)
+			return a.API
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			addresses, err := local.Free()
 			require.NoError(t, err)
-			address := hold(t, addresses)
+			address := hold(t, &addresses)
 			said, err := runToEnd(t, setup{
 				configs:   base(t, "extensions: {xray_local: {endpoint: '${env:TAILWATER_LOCAL_ENDPOINT}'}}\nservice: {extensions: [health_check, xray_local]}"),
 				addresses: &addresses, env: []string{"FAKE_XRAY=http://127.0.0.1:1"},
@@ -68,11 +75,11 @@ func TestPortTaken(t *testing.T) {
 	}
 }
 
-func holdTCP(t *testing.T, address string) string {
-	listener, err := net.Listen("tcp", address)
+func holdTCP(t *testing.T) (address string) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { listener.Close() })
-	return address
+	return listener.Addr().String()
 }
 
 // A configuration can be checked on a machine where it runs.

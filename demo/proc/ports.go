@@ -6,6 +6,7 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"time"
 )
 
 // The range that FreeAddress draws from lies below the ports that kernels give
@@ -19,18 +20,32 @@ var given = struct {
 
 // FreeAddress returns a loopback address whose port nobody listens on, TCP or
 // UDP. It gives no port twice in the life of the process.
+//
+// It asks for TCP by connecting: a listener, even one that was closed again,
+// would be held for a moment by each child that starts meanwhile, and the
+// caller could not listen.
 func FreeAddress() (string, error) {
 	given.Lock()
 	defer given.Unlock()
 	for range 1000 {
 		port := firstPort + rand.IntN(lastPort-firstPort)
 		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-		if !given.ports[port] && Taken(address) == "" {
+		if !given.ports[port] && !answers(address) && udpFree(address) {
 			given.ports[port] = true
 			return address, nil
 		}
 	}
 	return "", fmt.Errorf("no free port between %d and %d", firstPort, lastPort)
+}
+
+// answers reports whether somebody takes connections at the address.
+func answers(address string) bool {
+	conn, err := net.DialTimeout("tcp", address, time.Second)
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
 }
 
 // Taken returns which protocol of the address is in use, "tcp" or "udp", or
@@ -40,11 +55,18 @@ func Taken(address string) string {
 	if err != nil {
 		return "tcp"
 	}
-	defer tcp.Close()
-	udp, err := net.ListenPacket("udp", address)
-	if err != nil {
+	tcp.Close()
+	if !udpFree(address) {
 		return "udp"
 	}
-	udp.Close()
 	return ""
+}
+
+func udpFree(address string) bool {
+	udp, err := net.ListenPacket("udp", address)
+	if err != nil {
+		return false
+	}
+	udp.Close()
+	return true
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tailwater-otel/tailwater/exporter/awsemfexporter/internal/metadata"
+	"github.com/tailwater-otel/tailwater/internal/awsclient"
 )
 
 func (r *ResourceToTelemetry) validate() error {
@@ -47,11 +48,6 @@ func globs(patterns []string) *regexp.Regexp {
 	return regexp.MustCompile("(?s)^(?:" + strings.Join(quoted, "|") + ")$")
 }
 
-var (
-	tagKey   = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$`)
-	tagValue = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,256}$`)
-)
-
 // validateTags refuses tags that CreateLogGroup would refuse.
 func validateTags(tags map[string]string) error {
 	if tags != nil && len(tags) == 0 {
@@ -61,10 +57,10 @@ func validateTags(tags map[string]string) error {
 		return fmt.Errorf("tags: %d are more than 50", len(tags))
 	}
 	for key, value := range tags {
-		if !tagKey.MatchString(key) {
+		if key == "" || !awsclient.TagText(key, awsclient.MaxTagKey) {
 			return fmt.Errorf("tags: key %q needs 1 to 128 letters, digits, spaces or _.:/=+-@", key)
 		}
-		if !tagValue.MatchString(value) {
+		if value == "" || !awsclient.TagText(value, awsclient.MaxTagValue) {
 			return fmt.Errorf("tags.%s: value %q needs 1 to 256 letters, digits, spaces or _.:/=+-@", key, value)
 		}
 	}

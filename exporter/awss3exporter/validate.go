@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -21,9 +20,6 @@ const (
 	minPart = 5 << 20
 	maxPut  = 5 << 30
 )
-
-// tagText is what S3 takes as tags.
-var tagText = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
 
 // Validate refuses what cannot work.
 func (c *Config) Validate() error {
@@ -90,7 +86,7 @@ func (u *S3UploaderConfig) validate(add func(string, ...any)) {
 		add("s3uploader.tags: %d tags; S3 takes 10", len(u.Tags))
 	}
 	for _, key := range slices.Sorted(maps.Keys(u.Tags)) {
-		if key == "" || len(key) > 128 || len(u.Tags[key]) > 256 || !tagText.MatchString(key+u.Tags[key]) {
+		if key == "" || !awsclient.TagText(key, awsclient.MaxTagKey) || !awsclient.TagText(u.Tags[key], awsclient.MaxTagValue) {
 			add("s3uploader.tags: %q: %q: a key has 1 to 128 characters and a value up to 256, of letters, digits, spaces and + - = . _ : / @", key, u.Tags[key])
 		}
 	}

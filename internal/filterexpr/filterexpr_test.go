@@ -176,7 +176,71 @@ func TestMatch(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, tt.want, e.Match(shop()))
 			require.Equal(t, tt.expr, e.String())
+			requireNeeds(t, e)
 		})
+	}
+}
+
+// without takes failures away from every call of a trace.
+func without(t *Trace, gone Failures) *Trace {
+	cure := func(c *Call) {
+		c.Error = c.Error && gone&Errors == 0
+		c.Throttle = c.Throttle && gone&Throttles == 0
+		c.Fault = c.Fault && gone&Faults == 0
+	}
+	cure(&t.Entry)
+	for _, n := range t.Nodes {
+		for i := range n.Calls {
+			cure(&n.Calls[i])
+		}
+	}
+	for _, x := range t.Edges {
+		for i := range x.Calls {
+			cure(&x.Calls[i])
+		}
+	}
+	return t
+}
+
+// requireNeeds requires that no trace without one of the failures that an
+// expression needs matches it.
+func requireNeeds(t *testing.T, e *Expr) {
+	for gone := Failures(0); gone <= Errors|Throttles|Faults; gone++ {
+		if e.Needs()&gone != 0 {
+			require.False(t, e.Match(without(shop(), gone)), "%s needs %b, %b are gone", e, e.Needs(), gone)
+			require.False(t, e.Match(&Trace{}), "%s", e)
+		}
+	}
+}
+
+func TestNeeds(t *testing.T) {
+	for expr, want := range map[string]Failures{
+		`fault`: Faults,
+		`service() { fault } OR edge() { fault }`:   Faults,
+		`service("a") { fault AND responsetime>1 }`: Faults,
+		`fault = true`:                               Faults,
+		`fault != false`:                             Faults,
+		`fault = false`:                              0,
+		`!fault`:                                     0,
+		`!service() { !fault }`:                      0,
+		`error OR throttle`:                          0,
+		`error throttle AND ok`:                      Errors | Throttles,
+		`(error OR fault) AND throttle`:              Throttles,
+		`throttle AND (error OR fault)`:              Throttles,
+		`(error fault) OR (throttle AND fault)`:      Faults,
+		`service()`:                                  0,
+		`fault AND service()`:                        Faults,
+		`service() AND fault`:                        Faults,
+		`edge() { error } AND service() { fault }`:   Errors | Faults,
+		`fault OR duration > 3`:                      0,
+		`duration > 3 OR fault`:                      0,
+		`fault AND annotation.x = 1`:                 Faults,
+		`rootcause.fault.service { first }`:          0,
+		`fault OR rootcause.fault.service { first }`: 0,
+	} {
+		e, err := Parse(expr)
+		require.NoError(t, err)
+		require.Equal(t, want, e.Needs(), expr)
 	}
 }
 
@@ -243,6 +307,7 @@ func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		`ok !partial duration <3`, `service(id(name: "a", type:"b")) { fault OR (error AND !ok) }`, `edge("a","b"){responsetime>1}`,
 		`annotation[a.b] CONTAINS "x"`, `rootcause.json = #[{"Services":[{"Name":"x"}]}]`, `rootcause.fault.exception { message = "x" }`,
+		`service() { fault } OR edge() { !error AND fault = true } throttle != false`,
 	} {
 		f.Add(s)
 	}
@@ -258,6 +323,7 @@ func FuzzParse(f *testing.F) {
 		}
 		e.Match(trace)
 		e.Match(&Trace{})
+		requireNeeds(t, e)
 	})
 }
 

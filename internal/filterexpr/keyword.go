@@ -39,6 +39,7 @@ type keyword struct {
 	in     scope
 	reads  func(*Fields)
 	flag   func(*env) bool
+	shows  Failures // that a call has where flag is true
 	number func(*env) (value float64, set bool)
 	// strings says whether one of the keyword's values satisfies is.
 	strings func(e *env, is func(string) bool) bool
@@ -108,9 +109,9 @@ var keywords = map[string]keyword{
 		c := e.call
 		return !c.Error && !c.Throttle && !c.Fault && (c.Status == 0 || c.Status/100 == 2)
 	}},
-	"error":    {in: inCall, flag: func(e *env) bool { return e.call.Error }},
-	"throttle": {in: inCall, flag: func(e *env) bool { return e.call.Throttle }},
-	"fault":    {in: inCall, flag: func(e *env) bool { return e.call.Fault }},
+	"error":    {in: inCall, shows: Errors, flag: func(e *env) bool { return e.call.Error }},
+	"throttle": {in: inCall, shows: Throttles, flag: func(e *env) bool { return e.call.Throttle }},
+	"fault":    {in: inCall, shows: Faults, flag: func(e *env) bool { return e.call.Fault }},
 	"partial":  {in: inTrace, flag: func(e *env) bool { return e.trace.Partial }},
 	"inferred": {in: inTrace | inService | inCauseService, reads: readsNodes, flag: func(e *env) bool {
 		switch {

@@ -13,7 +13,18 @@ type Expr struct {
 	text   string
 	match  predicate
 	fields Fields
+	needs  Failures
 }
+
+// Failures is a set of the ways in which a call fails.
+type Failures uint8
+
+// The members of Failures.
+const (
+	Errors Failures = 1 << iota
+	Throttles
+	Faults
+)
 
 // Fields is what an expression reads of a Trace beyond the entry call's flags
 // and response time. Whoever fills a Trace may leave out the rest.
@@ -47,7 +58,7 @@ func Parse(text string) (*Expr, error) {
 	if p.token.kind != tokenEnd {
 		return nil, p.unexpected("AND, OR or the end")
 	}
-	return &Expr{text: text, match: match, fields: p.fields}, nil
+	return &Expr{text: text, match: match, fields: p.fields, needs: p.needs}, nil
 }
 
 // String returns the text the expression was parsed from.
@@ -55,6 +66,11 @@ func (e *Expr) String() string { return e.text }
 
 // Fields returns what the expression reads.
 func (e *Expr) Fields() Fields { return e.fields }
+
+// Needs returns failures without which no trace matches: where one of them is
+// on no call of a trace, neither as its server nor as its caller saw it, Match
+// is false, and the Trace need not be filled.
+func (e *Expr) Needs() Failures { return e.needs }
 
 // Match says whether the trace satisfies the expression. Its cost is at most
 // the number of terms times the size of the trace.
@@ -65,6 +81,7 @@ type parser struct {
 	token  token
 	depth  int
 	fields Fields
+	needs  Failures // of what was parsed last
 }
 
 func (p *parser) advance() *Error {
@@ -97,8 +114,10 @@ func (p *parser) or(in scope) (predicate, *Error) {
 			break
 		}
 		var right predicate
+		needs := p.needs
 		if right, err = p.and(in); err == nil {
 			a, b := left, right
+			p.needs &= needs
 			left = func(e *env) bool { return a(e) || b(e) }
 		}
 	}
@@ -118,8 +137,10 @@ func (p *parser) and(in scope) (predicate, *Error) {
 			return left, nil
 		}
 		var right predicate
+		needs := p.needs
 		if right, err = p.term(in); err == nil {
 			a, b := left, right
+			p.needs |= needs
 			left = func(e *env) bool { return a(e) && b(e) }
 		}
 	}
@@ -140,6 +161,7 @@ func (p *parser) term(in scope) (predicate, *Error) {
 		if err != nil {
 			return nil, err
 		}
+		p.needs = 0
 		return func(e *env) bool { return !inner(e) }, nil
 	case p.isSymbol("("):
 		if err := p.advance(); err != nil {
@@ -154,6 +176,7 @@ func (p *parser) term(in scope) (predicate, *Error) {
 		return nil, p.unexpected("a keyword")
 	}
 
+	p.needs = 0
 	word := p.token
 	name := strings.ToLower(word.text)
 	if err := p.advance(); err != nil {
@@ -191,6 +214,7 @@ func (p *parser) comparison(k keyword) (predicate, *Error) {
 		return nil, err
 	}
 	if op == "" {
+		p.needs = k.shows
 		return k.alone(), nil
 	}
 	value := p.token
@@ -207,6 +231,9 @@ func (p *parser) comparison(k keyword) (predicate, *Error) {
 			return nil, p.fail(value.offset, "expected true or false, found %s", value)
 		}
 		get, want := k.flag, b == (op == "=")
+		if want {
+			p.needs = k.shows
+		}
 		return func(e *env) bool { return get(e) == want }, nil
 	case k.number != nil:
 		compare, ok := numberOps[op]

@@ -81,12 +81,14 @@ func (d *Describer) Span(span ptrace.Span, of *ResourceFacts, withHTTP bool) Fac
 	if m.text.Len() > maxKeptText {
 		m.text = strings.Builder{}
 	}
-	// Only these are written below. The whole entity is many times as large.
-	e.seg, e.http, e.req, e.resp = segment.Segment{}, segment.HTTP{}, segment.HTTPRequest{}, segment.HTTPResponse{}
+	// Only this is written below. The whole entity is many times as large.
+	s := &e.seg
+	s.Name, s.Namespace, s.HTTP = "", "", nil
+	s.Error, s.Throttle, s.Fault = segment.Absent, segment.Absent, segment.Absent
+	e.http.Request, e.http.Response = nil, nil
 	e.span, e.kind, e.parent = span, span.Kind(), segment.ID(span.ParentSpanID())
 	e.born = roleOf(r.peek(keyDocument))
 	d.res.serviceName = of.Service
-	s := &e.seg
 	f := Facts{Unsampled: m.isUnsampled()}
 
 	switch {
@@ -114,8 +116,12 @@ func (d *Describer) Span(span ptrace.Span, of *ResourceFacts, withHTTP bool) Fac
 	}
 	if withHTTP || f.Segment {
 		m.httpOf(e)
-		f.Status = e.resp.Status.Value
-		f.Method, f.URL, f.UserAgent, f.ClientIP = e.req.Method, e.req.URL, e.req.UserAgent, e.req.ClientIP
+		if e.http.Response != nil {
+			f.Status = e.resp.Status.Value
+		}
+		if e.http.Request != nil {
+			f.Method, f.URL, f.UserAgent, f.ClientIP = e.req.Method, e.req.URL, e.req.UserAgent, e.req.ClientIP
+		}
 	} else {
 		f.Status = m.intOf(keyHTTPResponseStatusCode, keyHTTPStatusCode).Value
 	}

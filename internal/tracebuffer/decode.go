@@ -3,118 +3,146 @@ package tracebuffer
 import "go.opentelemetry.io/collector/pdata/ptrace"
 
 // Traces decodes the spans, each with room for spare more attributes. Spans of
-// equal resources stand together. What it returns shares no memory with k; all
-// text of one span is one piece of memory.
+// equal resources, and of equal scopes that follow each other, stand together.
+// The text of the spans is k's memory, and is not copied.
 //
 // Resources and scopes are decoded by pdata from a message without the spans.
 // The spans are decoded here, because pdata makes each text and each growth of
 // the attributes an allocation of its own, and by pdata where one is unusual.
 func (k *Kept) Traces(spare int) (ptrace.Traces, error) {
-	frame, scopes, err := k.frame()
-	if err != nil {
+	f := frame{runs: make([]run, 0, len(k.chunks))}
+	if err := f.read(k.chunks); err != nil {
 		return ptrace.Traces{}, err
 	}
-	td, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(frame)
+	td, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(f.message)
 	if err != nil {
 		return td, err
 	}
-	at := 0
+	runs := f.runs
 	for _, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
-			if len(scopes) == 1 {
+			if f.scopes == 1 {
 				ss.Spans().EnsureCapacity(k.Spans)
 			}
-			if err := decode(scopes[at], ss.Spans(), spare); err != nil {
-				return td, err
+			for first := true; len(runs) > 0 && (first || !runs[0].first); first = false {
+				if err := decode(runs[0].spans, ss.Spans(), spare); err != nil {
+					return td, err
+				}
+				runs = runs[1:]
 			}
-			at++
 		}
 	}
 	return td, nil
 }
 
-// frame returns an encoded TracesData without spans, and the encoded spans of
-// each of its scopes.
-func (k *Kept) frame() (message []byte, scopes [][]byte, err error) {
-	scopes = make([][]byte, 0, len(k.chunks))
-	if len(k.chunks) == 1 {
-		var headers []byte
-		headers, scopes, err = appendFrames(nil, scopes, k.chunks[0].scopes)
-		return appendResource(nil, k.chunks[0].resource.Header, headers), scopes, err
-	}
-	first := make(map[string]int, min(len(k.chunks), 64))
-	next := make([]int, len(k.chunks)) // the next chunk of the same resource, plus one
-	last := make([]int, len(k.chunks))
-	for i := range k.chunks {
-		header := k.chunks[i].resource.Header
-		if f, ok := first[string(header)]; ok {
-			next[last[f]] = i + 1
-			last[f] = i
-			continue
-		}
-		first[string(header)], last[i] = i, i
-	}
-	var headers []byte
-	for i := range k.chunks {
-		header := k.chunks[i].resource.Header
-		if first[string(header)] != i {
-			continue
-		}
-		headers = headers[:0]
-		for j := i + 1; j != 0; j = next[j-1] {
-			if headers, scopes, err = appendFrames(headers, scopes, k.chunks[j-1].scopes); err != nil {
-				return nil, nil, err
-			}
-		}
-		message = appendResource(message, header, headers)
-	}
-	return message, scopes, nil
+// frame is an encoded TracesData without spans, and the encoded spans of its
+// scopes, in runs.
+type frame struct {
+	message []byte
+	scopes  int
+	runs    []run
+	scope   string // of the run before
 }
 
-// appendFrames appends encoded ScopeSpans without their spans, and to scopes
-// their spans, which are behind all else in them.
-func appendFrames(to []byte, scopes [][]byte, encoded []byte) ([]byte, [][]byte, error) {
-	var err error
-	for tag, f := range fields(encoded, &err) {
-		if tag != tagScopeSpans {
-			return nil, nil, errWire
+// run is encoded spans of one scope, the first ones of it or more.
+type run struct {
+	spans string
+	first bool
+}
+
+// read fills the frame, with the chunks of each resource together.
+func (f *frame) read(chunks []chunk) error {
+	var firsts []int
+	next := make([]int, len(chunks)) // the next chunk of the same resource, plus one
+	if len(chunks) == 1 {
+		firsts = []int{0}
+	} else {
+		known, last, at := make(map[string]int, min(len(chunks), 64)), make([]int, len(chunks)), 0
+		for i := range chunks {
+			if i == 0 || chunks[i].resource != chunks[i-1].resource {
+				header, ok := chunks[i].resource.Header, false
+				if at, ok = known[string(header)]; !ok {
+					at = i
+					known[string(header)] = i
+					firsts = append(firsts, i)
+				}
+			}
+			if at != i {
+				next[last[at]] = i + 1
+			}
+			last[at] = i
 		}
-		content, header := f[1], 0
-		for tag, f := range fields(content, &err) {
+	}
+	var scopes []byte
+	for _, i := range firsts {
+		scopes, f.scope = scopes[:0], ""
+		for j := i + 1; j != 0; j = next[j-1] {
+			var err error
+			if scopes, err = f.readScopes(scopes, chunks[j-1].scopes, j == i+1); err != nil {
+				return err
+			}
+		}
+		f.message = appendResource(f.message, chunks[i].resource.Header, scopes)
+	}
+	return nil
+}
+
+// readScopes appends encoded ScopeSpans without their spans, which are behind
+// all else in them and become runs. Where the scope is that of the run before,
+// of the same resource, the run belongs to it.
+func (f *frame) readScopes(to []byte, encoded string, newResource bool) ([]byte, error) {
+	for at := 0; at < len(encoded); {
+		tag, _, start, end := next(encoded, at)
+		if end < 0 || tag != tagScopeSpans {
+			return nil, errWire
+		}
+		content, header := encoded[start:end], 0
+		at = end
+		for header < len(content) {
+			tag, _, _, end := next(content, header)
+			if end < 0 {
+				return nil, errWire
+			}
 			if tag == tagSpan {
 				break
 			}
-			header += len(f[0])
+			header = end
 		}
-		to = AppendScope(to, content[:header], 0)
-		scopes = append(scopes, content[header:])
+		r := run{spans: content[header:], first: newResource || content[:header] != f.scope}
+		if newResource = false; r.first {
+			f.scopes++
+			f.scope = content[:header]
+			to = AppendScope(to, []byte(f.scope), 0)
+		}
+		f.runs = append(f.runs, r)
 	}
-	return to, scopes, err
+	return to, nil
 }
 
 // decode appends spans, which are fields of a ScopeSpans.
-func decode(encoded []byte, to ptrace.SpanSlice, spare int) error {
-	var err error
+func decode(encoded string, to ptrace.SpanSlice, spare int) error {
 	attributes := 8
-	for tag, f := range fields(encoded, &err) {
-		if tag != tagSpan {
+	for at := 0; at < len(encoded); {
+		tag, _, start, end := next(encoded, at)
+		if end < 0 || tag != tagSpan {
 			return errWire
 		}
 		span := to.AppendEmpty()
 		// Spans of a scope often have as many attributes as the one before.
 		span.Attributes().EnsureCapacity(attributes + spare)
-		if !readSpan(string(f[1]), span) {
-			if err := decodeAlone(f[0], span); err != nil {
+		if !readSpan(encoded[start:end], span) {
+			if err := decodeAlone(encoded[at:end], span); err != nil {
 				return err
 			}
 		}
 		attributes = min(span.Attributes().Len(), mostAttributes)
+		at = end
 	}
-	return err
+	return nil
 }
 
 // decodeAlone has pdata decode a field that holds a span.
-func decodeAlone(field []byte, to ptrace.Span) error {
+func decodeAlone(field string, to ptrace.Span) error {
 	alone := append(AppendScope(nil, nil, len(field)), field...)
 	td, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(appendResource(nil, nil, alone))
 	if err != nil {

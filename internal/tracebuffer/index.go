@@ -19,6 +19,8 @@ type Index struct {
 	Missing int
 	// Open counts the spans in progress.
 	Open int
+	// Flags are those of all spans together.
+	Flags Flags
 	// Start and End are the earliest start and the latest end.
 	Start, End uint64
 }
@@ -47,6 +49,7 @@ func (x *Index) Build(t *Trace, ignoreMissing bool) {
 		if s.Flags&superseded != 0 {
 			continue
 		}
+		x.Flags |= s.Flags
 		if x.First < 0 || s.Start < x.spans[x.First].Start {
 			x.First = i
 		}

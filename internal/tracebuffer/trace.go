@@ -43,7 +43,7 @@ func (s *Span) Superseded() bool { return s.Flags&superseded != 0 }
 // Resource is what the spans of one ResourceSpans share. It is encoded once,
 // whatever number of traces it has spans of, and counted once.
 type Resource struct {
-	Header []byte // as in ResourceSpans
+	Header []byte // encoded, see AppendResource
 	// Facts is what the user of the buffer knows of it. It is not counted.
 	Facts any
 
@@ -56,7 +56,7 @@ func (r *Resource) size() int64 { return int64(len(r.Header)) + resourceOverhead
 type Group struct {
 	Resource *Resource
 	// Scopes are encoded ScopeSpans. The buffer keeps it.
-	Scopes []byte
+	Scopes string
 	Spans  []Span // the buffer copies it
 	Facts  []byte // the buffer copies it, and moves Span.Facts
 }
@@ -83,7 +83,7 @@ type Trace struct {
 
 type chunk struct {
 	resource *Resource
-	scopes   []byte
+	scopes   string
 }
 
 // What is counted beside bytes that came: the structs and their share of the
@@ -110,7 +110,7 @@ func (t *Trace) add(g Group) int64 {
 		}
 	}
 	t.chunks = append(t.chunks, chunk{g.Resource, g.Scopes})
-	t.bytes += int64(cap(g.Scopes))
+	t.bytes += int64(len(g.Scopes))
 	return t.size() - before
 }
 
@@ -156,11 +156,26 @@ func KeepGroup(g Group) *Kept {
 	return &Kept{chunks: []chunk{{g.Resource, g.Scopes}}, Spans: len(g.Spans)}
 }
 
+// Join returns the spans of several traces as one, of which nothing is
+// superseded.
+func Join(all []*Kept) *Kept {
+	joined, chunks := &Kept{}, 0
+	for _, k := range all {
+		chunks += len(k.chunks)
+	}
+	joined.chunks = make([]chunk, 0, chunks)
+	for _, k := range all {
+		joined.chunks = append(joined.chunks, k.chunks...)
+		joined.Spans += k.Spans
+	}
+	return joined
+}
+
 // Size is about the bytes that it holds.
 func (k *Kept) Size() int64 {
 	size := int64(unsafe.Sizeof(Kept{})) + int64(cap(k.chunks))*chunkOverhead
 	for i := range k.chunks {
-		size += int64(cap(k.chunks[i].scopes) + len(k.chunks[i].resource.Header))
+		size += int64(len(k.chunks[i].scopes) + len(k.chunks[i].resource.Header))
 	}
 	return size
 }

@@ -3,7 +3,6 @@ package tracebuffer
 import (
 	"encoding/binary"
 	"math/rand/v2"
-	"slices"
 	"testing"
 	"time"
 
@@ -20,7 +19,7 @@ func idOf(n uint64) (id ID) {
 }
 
 func group(res *Resource, bytes int, spans ...Span) Group {
-	return Group{Resource: res, Scopes: make([]byte, bytes), Spans: spans}
+	return Group{Resource: res, Scopes: string(make([]byte, bytes)), Spans: spans}
 }
 
 // Whatever is added, awaited and removed in whatever order, a trace comes up
@@ -95,8 +94,25 @@ func TestOldestComesFirst(t *testing.T) {
 	}
 }
 
-// A message that is taken apart and put together span by span says the same.
-func TestSplitAndEncode(t *testing.T) {
+// chunksOf encodes spans, each scope as a chunk of its own.
+func chunksOf(td ptrace.Traces) *Kept {
+	k := &Kept{Spans: td.SpanCount()}
+	for _, rs := range td.ResourceSpans().All() {
+		res := &Resource{Header: AppendResource(nil, rs)}
+		for _, ss := range rs.ScopeSpans().All() {
+			header, spans := AppendScopeHeader(nil, ss), []byte(nil)
+			for _, span := range ss.Spans().All() {
+				spans = AppendSpan(spans, span)
+			}
+			scopes := append(AppendScope(nil, header, len(spans)), spans...)
+			k.chunks = append(k.chunks, chunk{res, string(scopes)})
+		}
+	}
+	return k
+}
+
+// What is encoded scope by scope says the same when it is decoded.
+func TestScopeByScope(t *testing.T) {
 	td := ptrace.NewTraces()
 	for i := range 3 {
 		rs := td.ResourceSpans().AppendEmpty()
@@ -106,6 +122,7 @@ func TestSplitAndEncode(t *testing.T) {
 			ss := rs.ScopeSpans().AppendEmpty()
 			ss.Scope().SetName("scope")
 			ss.SetSchemaUrl("https://scope")
+			ss.Scope().Attributes().PutInt("j", int64(i/2+j)) // the first of the third is the second of the first
 			for k := range 3 {
 				span := ss.Spans().AppendEmpty()
 				span.SetName(string(rune('a' + 6*i + 3*j + k)))
@@ -113,69 +130,20 @@ func TestSplitAndEncode(t *testing.T) {
 			}
 		}
 	}
-	message, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
-	require.NoError(t, err)
-	parts, _, err := Split(message, nil)
-	require.NoError(t, err)
-	require.Len(t, parts, 3)
-
-	var budget Budget
-	b := New(&budget, time.Minute, time.Second, epoch)
-	var tr *Trace
-	for _, rs := range parts {
-		res := &Resource{Header: rs.Header}
-		for _, ss := range rs.Scopes {
-			size := 0
-			for _, span := range ss.Spans {
-				size += len(span)
-			}
-			scopes := AppendScope(nil, ss.Header, size)
-			for _, span := range ss.Spans {
-				scopes = append(scopes, span...)
-			}
-			require.Len(t, scopes, ScopeSize(len(ss.Header), size))
-			tr = b.Add(idOf(1), Group{Resource: res, Scopes: scopes, Spans: make([]Span, len(ss.Spans))}, epoch)
-		}
-	}
-	b.Remove(tr)
-	assert.Zero(t, budget.Used())
-	got, err := tr.Take().Traces(2)
+	got, err := chunksOf(td).Traces(2)
 	require.NoError(t, err)
 
-	// The third resource's spans now stand with the first's.
+	// The third resource's spans now stand with the first's, and those of its
+	// first scope with those of the first's last.
 	want := ptrace.NewTraces()
-	td.ResourceSpans().At(0).CopyTo(want.ResourceSpans().AppendEmpty())
-	for _, ss := range td.ResourceSpans().At(2).ScopeSpans().All() {
-		ss.CopyTo(want.ResourceSpans().At(0).ScopeSpans().AppendEmpty())
+	first, third := want.ResourceSpans().AppendEmpty(), td.ResourceSpans().At(2)
+	td.ResourceSpans().At(0).CopyTo(first)
+	for _, span := range third.ScopeSpans().At(0).Spans().All() {
+		span.CopyTo(first.ScopeSpans().At(1).Spans().AppendEmpty())
 	}
+	third.ScopeSpans().At(1).CopyTo(first.ScopeSpans().AppendEmpty())
 	td.ResourceSpans().At(1).CopyTo(want.ResourceSpans().AppendEmpty())
 	assert.Equal(t, want, got)
-}
-
-func FuzzSplit(f *testing.F) {
-	td := ptrace.NewTraces()
-	td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty().SetName("a")
-	message, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
-	require.NoError(f, err)
-	f.Add(message)
-	f.Add([]byte{0x0a, 0x80})
-	f.Add([]byte{0x0b})
-	f.Fuzz(func(t *testing.T, message []byte) {
-		before := slices.Clone(message)
-		parts, _, err := Split(message, nil)
-		require.Equal(t, before, message)
-		td, refused := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(message)
-		if refused != nil || err != nil {
-			return
-		}
-		require.Len(t, parts, td.ResourceSpans().Len())
-		for i, rs := range td.ResourceSpans().All() {
-			require.Len(t, parts[i].Scopes, rs.ScopeSpans().Len())
-			for j, ss := range rs.ScopeSpans().All() {
-				require.Len(t, parts[i].Scopes[j].Spans, ss.Spans().Len())
-			}
-		}
-	})
 }
 
 func TestIndex(t *testing.T) {

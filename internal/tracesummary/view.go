@@ -80,8 +80,30 @@ func call(s *tracebuffer.Span) filterexpr.Call {
 	}
 }
 
+// Failures are those that the spans of the trace show.
+func (v *View) Failures() (f filterexpr.Failures) {
+	if v.Index.Flags&tracebuffer.Error != 0 {
+		f |= filterexpr.Errors
+	}
+	if v.Index.Flags&tracebuffer.Throttle != 0 {
+		f |= filterexpr.Throttles
+	}
+	if v.Index.Flags&tracebuffer.Fault != 0 {
+		f |= filterexpr.Faults
+	}
+	return f
+}
+
 // Look fills the trace that filters see. It is valid until the next call.
 func (v *View) Look(t *tracebuffer.Trace, want *filterexpr.Fields, now time.Time) *filterexpr.Trace {
+	f := v.LookOutside(t, want, now)
+	v.LookInside(t, want)
+	return f
+}
+
+// LookOutside is Look without the service graph, of which LookInside adds what
+// is wanted. Most traces are decided without it.
+func (v *View) LookOutside(t *tracebuffer.Trace, want *filterexpr.Fields, now time.Time) *filterexpr.Trace {
 	v.reset()
 	f, x := &v.trace, &v.Index
 	f.Partial = x.Open > 0 || x.Root < 0 || x.Missing > 0
@@ -98,9 +120,6 @@ func (v *View) Look(t *tracebuffer.Trace, want *filterexpr.Fields, now time.Time
 				v.lookAt(t, &t.Spans[i], want)
 			}
 		}
-	}
-	if want.Nodes || want.Edges {
-		v.lookAtGraph(t, want)
 	}
 	return f
 }
@@ -161,9 +180,13 @@ func include(list []string, value string) []string {
 	return append(list, value)
 }
 
-// lookAtGraph makes the service graph: a node for each service and for each
-// dependency that sent nothing, an edge for the calls from one to another.
-func (v *View) lookAtGraph(t *tracebuffer.Trace, want *filterexpr.Fields) {
+// LookInside adds the service graph, if it is wanted: a node for each service
+// and for each dependency that sent nothing, an edge for the calls from one to
+// another.
+func (v *View) LookInside(t *tracebuffer.Trace, want *filterexpr.Fields) {
+	if !want.Nodes && !want.Edges {
+		return
+	}
 	f := &v.trace
 	v.owner = append(v.owner[:0], make([]int32, len(t.Spans))...)
 	for i := range t.Spans {

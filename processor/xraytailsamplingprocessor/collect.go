@@ -1,7 +1,6 @@
 package xraytailsamplingprocessor
 
 import (
-	"errors"
 	"hash/maphash"
 	"strings"
 
@@ -31,10 +30,15 @@ type incoming struct {
 type entry struct {
 	next     int32 // of the same group; -1 for the last
 	scope    int32
-	bytes    []byte
+	wire     part
 	span     tracebuffer.Span
 	from, to int32 // its facts
 }
+
+// part is a part of what a collector has encoded.
+type part struct{ from, to int }
+
+func (p part) size() int { return p.to - p.from }
 
 // collector sorts a batch by trace. Its memory is used again for the next.
 type collector struct {
@@ -45,7 +49,9 @@ type collector struct {
 	at      map[tracebuffer.ID]int32 // in groups, of the present resource
 	groups  []incoming
 	entries []entry
-	encoded [][]byte // the spans, which are parts of the batch
+	wire    []byte // the headers of scopes and the spans, of the present resource
+	scopes  []part // the headers in it
+	head    []byte // of a scope of a group
 	facts   []byte
 	spans   []tracebuffer.Span
 	moved   []byte  // facts in the order of groups
@@ -61,7 +67,10 @@ const (
 )
 
 // What a collector's memory may have grown to for it to be kept.
-const maxKeptEntries = 8192
+const (
+	maxKeptEntries = 8192
+	maxKeptBytes   = 4 << 20
+)
 
 func newCollector(seed maphash.Seed) *collector {
 	return &collector{
@@ -70,54 +79,37 @@ func newCollector(seed maphash.Seed) *collector {
 	}
 }
 
-var errBatch = errors.New("the batch cannot be read")
-
 // collect returns the spans of a batch by trace and resource. They are valid
 // until the next call, except the bytes of the spans.
-func (c *collector) collect(td ptrace.Traces, want *tracesummary.Wanted) ([]incoming, error) {
+func (c *collector) collect(td ptrace.Traces, want *tracesummary.Wanted) []incoming {
 	c.release()
-	message, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
-	if err != nil {
-		return nil, err
-	}
-	var parts []tracebuffer.ResourceSpans
-	parts, c.encoded, err = tracebuffer.Split(message, c.encoded)
-	if err != nil {
-		return nil, err
-	}
-	if len(parts) != td.ResourceSpans().Len() {
-		return nil, errBatch
-	}
-	for i, rs := range td.ResourceSpans().All() {
-		if len(parts[i].Scopes) != rs.ScopeSpans().Len() {
-			return nil, errBatch
-		}
-		if err := c.resource(rs, &parts[i], want); err != nil {
-			return nil, err
-		}
+	for _, rs := range td.ResourceSpans().All() {
+		c.resource(rs, want)
 	}
 	c.finish()
-	return c.groups, nil
+	return c.groups
 }
 
 // resource collects the spans of one resource.
-func (c *collector) resource(rs ptrace.ResourceSpans, part *tracebuffer.ResourceSpans, want *tracesummary.Wanted) error {
+func (c *collector) resource(rs ptrace.ResourceSpans, want *tracesummary.Wanted) {
 	clear(c.at)
 	firstGroup := len(c.groups)
-	shared := c.shared(rs, part.Header)
+	shared := c.shared(rs)
 	res := tracesummary.Resource{ResourceFacts: *shared.Facts.(*segmentspan.ResourceFacts), Attributes: rs.Resource().Attributes()}
+	c.wire, c.scopes = c.wire[:0], c.scopes[:0]
 	for j, ss := range rs.ScopeSpans().All() {
-		encoded := part.Scopes[j].Spans
-		if len(encoded) != ss.Spans().Len() {
-			return errBatch
-		}
-		for k, span := range ss.Spans().All() {
+		from := len(c.wire)
+		c.wire = tracebuffer.AppendScopeHeader(c.wire, ss)
+		c.scopes = append(c.scopes, part{from, len(c.wire)})
+		for _, span := range ss.Spans().All() {
 			id := tracebuffer.ID(span.TraceID())
 			if id == (tracebuffer.ID{}) {
 				c.invalid++
 				continue
 			}
-			e := entry{next: -1, scope: int32(j), bytes: encoded[k], from: int32(len(c.facts))}
+			from := len(c.wire)
+			c.wire = tracebuffer.AppendSpan(c.wire, span)
+			e := entry{next: -1, scope: int32(j), wire: part{from, len(c.wire)}, from: int32(len(c.facts))}
 			e.span, c.facts = tracesummary.Describe(c.describer, span, &res, want, c.facts)
 			e.to = int32(len(c.facts))
 			at := int32(len(c.entries))
@@ -146,13 +138,14 @@ func (c *collector) resource(rs ptrace.ResourceSpans, part *tracebuffer.Resource
 		}
 	}
 	for g := firstGroup; g < len(c.groups); g++ {
-		c.groups[g].group.Scopes = c.encode(&c.groups[g], part)
+		c.groups[g].group.Scopes = c.encode(&c.groups[g])
 	}
-	return nil
 }
 
-// shared returns the resource of a header, the same one again if it is known.
-func (c *collector) shared(rs ptrace.ResourceSpans, header []byte) *tracebuffer.Resource {
+// shared returns a resource, the same one again if it is known.
+func (c *collector) shared(rs ptrace.ResourceSpans) *tracebuffer.Resource {
+	c.wire = tracebuffer.AppendResource(c.wire[:0], rs)
+	header := c.wire
 	if r, known := c.resources[string(header)]; known {
 		return r
 	}
@@ -171,19 +164,23 @@ func (c *collector) shared(rs ptrace.ResourceSpans, header []byte) *tracebuffer.
 }
 
 // encode returns the ScopeSpans of a group.
-func (c *collector) encode(in *incoming, part *tracebuffer.ResourceSpans) []byte {
+func (c *collector) encode(in *incoming) string {
 	total := 0
 	c.runs(in, func(_ int32, scope int32, size int) {
-		total += tracebuffer.ScopeSize(len(part.Scopes[scope].Header), size)
+		total += tracebuffer.ScopeSize(c.scopes[scope].size(), size)
 	})
-	out := make([]byte, 0, total)
+	var out strings.Builder
+	out.Grow(total)
 	c.runs(in, func(from int32, scope int32, size int) {
-		out = tracebuffer.AppendScope(out, part.Scopes[scope].Header, size)
+		header := c.scopes[scope]
+		c.head = tracebuffer.AppendScope(c.head[:0], c.wire[header.from:header.to], size)
+		out.Write(c.head)
 		for at := from; at >= 0 && c.entries[at].scope == scope; at = c.entries[at].next {
-			out = append(out, c.entries[at].bytes...)
+			span := c.entries[at].wire
+			out.Write(c.wire[span.from:span.to])
 		}
 	})
-	return out
+	return out.String()
 }
 
 // runs calls f for each run of spans of one scope, with its first entry and
@@ -192,7 +189,7 @@ func (c *collector) runs(in *incoming, f func(from, scope int32, size int)) {
 	for at := in.first; at >= 0; {
 		from, scope, size := at, c.entries[at].scope, 0
 		for ; at >= 0 && c.entries[at].scope == scope; at = c.entries[at].next {
-			size += len(c.entries[at].bytes)
+			size += c.entries[at].wire.size()
 		}
 		f(from, scope, size)
 	}
@@ -227,13 +224,14 @@ func (c *collector) finish() {
 // not too much.
 func (c *collector) release() {
 	c.invalid = 0
-	if max(cap(c.entries), cap(c.encoded)) > maxKeptEntries {
-		c.at, c.groups, c.entries, c.encoded, c.facts, c.spans, c.moved = map[tracebuffer.ID]int32{}, nil, nil, nil, nil, nil, nil
+	if cap(c.wire) > maxKeptBytes {
+		c.wire = nil
+	}
+	if cap(c.entries) > maxKeptEntries {
+		c.at, c.groups, c.entries, c.facts, c.spans, c.moved = map[tracebuffer.ID]int32{}, nil, nil, nil, nil, nil
 		return
 	}
 	clear(c.groups)
-	clear(c.entries)
-	clear(c.encoded)
-	c.groups, c.entries, c.encoded = c.groups[:0], c.entries[:0], c.encoded[:0]
+	c.groups, c.entries = c.groups[:0], c.entries[:0]
 	c.facts, c.spans, c.moved = c.facts[:0], c.spans[:0], c.moved[:0]
 }

@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/tailwater-otel/tailwater/internal/filterexpr"
 	"github.com/tailwater-otel/tailwater/internal/samplingrule"
 	"github.com/tailwater-otel/tailwater/internal/tracebuffer"
 	"github.com/tailwater-otel/tailwater/internal/tracestate"
@@ -52,6 +53,8 @@ type outcome struct {
 type verdict struct {
 	outcome
 	attributes metric.MeasurementOption
+
+	traces, spans int64 // decided and not reported yet; the shard's mutex guards them
 }
 
 // maxVerdicts bounds the outcomes that a shard remembers. There are a few for
@@ -63,13 +66,13 @@ func (s *shard) verdict(o outcome) *verdict {
 		return v
 	}
 	if len(s.verdicts) >= maxVerdicts {
-		clear(s.verdicts)
+		clear(s.verdicts) // those that traces had are in s.unreported too
 	}
 	decision := "dropped"
 	if o.kept {
 		decision = "kept"
 	}
-	v := &verdict{o, metric.WithAttributeSet(attribute.NewSet(
+	v := &verdict{outcome: o, attributes: metric.WithAttributeSet(attribute.NewSet(
 		attribute.String("decision", decision), attribute.String("reason", o.reason), attribute.String("rule", o.name)))}
 	s.verdicts[o] = v
 	return v
@@ -86,18 +89,46 @@ func (p *tailSampler) decide(v *tracesummary.View, t *tracebuffer.Trace, now tim
 	return o
 }
 
+// glance is a look at a trace that sees no more than the filters that are
+// asked need: that of faults, asked about a trace without any, nothing, and
+// that of slow traces no service graph.
+type glance struct {
+	view     *tracesummary.View
+	trace    *tracebuffer.Trace
+	fields   *filterexpr.Fields
+	now      time.Time
+	failures filterexpr.Failures
+
+	seen   *filterexpr.Trace
+	inside bool
+}
+
+func (g *glance) matches(p *policy) bool {
+	if p.filter.Needs()&^g.failures != 0 {
+		return false
+	}
+	if g.seen == nil {
+		g.seen = g.view.LookOutside(g.trace, g.fields, g.now)
+	}
+	if f := p.filter.Fields(); !g.inside && (f.Nodes || f.Edges) {
+		g.inside = true
+		g.view.LookInside(g.trace, g.fields)
+	}
+	return p.filter.Match(g.seen)
+}
+
 // choose asks the policies and the rules. rule is the one that matches.
 func (p *tailSampler) choose(v *tracesummary.View, t *tracebuffer.Trace, request *samplingrule.Request, now time.Time) (_ outcome, rule string) {
 	policies := p.policies.Load()
-	seen := v.Look(t, &policies.fields, now)
+	look := glance{view: v, trace: t, fields: &policies.fields, now: now, failures: v.Failures()}
 	for _, d := range policies.drop {
-		if d.filter.Match(seen) {
+		if look.matches(d) {
 			return outcome{name: d.name, reason: reasonDrop}, p.rules.Count(request)
 		}
 	}
 	randomness, capped := randomnessOfTrace(t), false
 	for _, k := range policies.keep {
-		if randomness < k.threshold || !k.filter.Match(seen) {
+		if randomness < k.threshold || !look.matches(k) {
 			continue
 		}
 		if !k.take(now) {

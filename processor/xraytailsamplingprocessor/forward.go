@@ -58,23 +58,48 @@ func (q *queue) push(all []parcel) (lost []parcel) {
 		for q.bytes > q.limit && len(q.items)-q.first > 1 {
 			lost = append(lost, q.shift())
 		}
-		q.ready.Signal()
 	}
+	q.ready.Signal()
 	return lost
 }
 
-// pop returns the next parcel and waits for one. It reports false when the
-// queue is closed and empty.
-func (q *queue) pop() (parcel, bool) {
+// How much is sent together: what a call costs is then spread over many traces.
+const (
+	mostTogether      = 1000 // spans
+	mostBytesTogether = 1 << 20
+)
+
+// pop appends the next parcel, and those behind it that can be sent with it,
+// and waits for one. It reports false when the queue is closed and empty.
+func (q *queue) pop(to []parcel) ([]parcel, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for len(q.items) == q.first {
 		if q.closed {
-			return parcel{}, false
+			return to, false
 		}
 		q.ready.Wait()
 	}
-	return q.shift(), true
+	to = append(to, q.shift())
+	first, spans, bytes := to[0], to[0].kept.Spans, to[0].kept.Size()
+	for q.first < len(q.items) {
+		next := &q.items[q.first]
+		spans, bytes = spans+next.kept.Spans, bytes+next.kept.Size()
+		if spans > mostTogether || bytes > mostBytesTogether || !next.with(first) {
+			break
+		}
+		to = append(to, q.shift())
+	}
+	if q.first < len(q.items) {
+		q.ready.Signal() // another worker
+	}
+	return to, true
+}
+
+// with says whether two parcels can be sent together: the same was decided of
+// both, and no span of them is to be left out.
+func (p parcel) with(other parcel) bool {
+	return p.verdict == other.verdict && len(p.kept.Superseded)+len(other.kept.Superseded) == 0
 }
 
 func (q *queue) shift() parcel {
@@ -123,50 +148,70 @@ func (p *tailSampler) lost(ctx context.Context, spans int64, reason string) {
 
 // work sends parcels until the queue is closed and empty.
 func (p *tailSampler) work(ctx context.Context) {
+	var all []parcel
 	for {
-		item, ok := p.queue.pop()
-		if !ok {
+		clear(all)
+		var ok bool
+		if all, ok = p.queue.pop(all[:0]); !ok {
 			return
 		}
-		size := item.kept.Size()
-		td, err := p.marked(item)
-		if err != nil {
-			p.lost(ctx, int64(item.kept.Spans), lostInternal)
-		} else {
-			p.send(ctx, td)
+		size := int64(0)
+		for _, item := range all {
+			size += item.kept.Size()
 		}
+		p.deliver(ctx, all)
 		p.budget.Add(-size)
 	}
 }
 
-// send delivers spans, again and again if need be, until ctx ends.
-func (p *tailSampler) send(ctx context.Context, td ptrace.Traces) {
+// deliver sends parcels together. If they are refused for good, or cannot be
+// read, each is sent alone, because it may be for one of them.
+func (p *tailSampler) deliver(ctx context.Context, all []parcel) {
+	td, err := p.marked(all)
+	switch {
+	case err == nil && p.send(ctx, td, len(all) == 1):
+	case len(all) > 1:
+		for i := range all {
+			p.deliver(ctx, all[i:i+1])
+		}
+	case err != nil:
+		p.lost(ctx, int64(all[0].kept.Spans), lostInternal)
+	}
+}
+
+// send delivers spans, again and again if need be, until ctx ends. It reports
+// false, and has counted nothing, if they are not the last try and were refused
+// for good.
+func (p *tailSampler) send(ctx context.Context, td ptrace.Traces, last bool) bool {
 	start, backoff := time.Now(), firstBackoff
 	for {
 		count := int64(td.SpanCount())
 		if ctx.Err() != nil {
 			p.lost(ctx, count, lostShutdown)
-			return
+			return true
 		}
 		err := p.next.ConsumeTraces(ctx, td)
 		if err == nil {
 			p.health.fine()
-			return
+			return true
 		}
 		var part consumererror.Traces
 		if errors.As(err, &part) {
-			td = part.Data()
+			td, last = part.Data(), true // the others were taken
 			count = int64(td.SpanCount())
 		}
 		if consumererror.IsPermanent(err) {
+			if !last {
+				return false
+			}
 			p.health.trouble(err)
 			p.lost(ctx, count, lostRejected)
-			return
+			return true
 		}
 		p.health.trouble(err)
 		if time.Since(start)+backoff > retryFor {
 			p.lost(ctx, count, lostRetries)
-			return
+			return true
 		}
 		p.telemetry.ProcessorXrayTailSamplingRetries.Add(ctx, 1)
 		wait := time.NewTimer(backoff)

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.uber.org/zap"
 
+	"github.com/tailwater-otel/tailwater/internal/tracebuffer"
 	"github.com/tailwater-otel/tailwater/internal/tracesummary"
 )
 
@@ -37,10 +38,10 @@ func (p *tailSampler) read(c *collector, td ptrace.Traces) (all []incoming, err 
 	defer func() {
 		if r := recover(); r != nil {
 			p.panicked("a batch of spans could not be read, and is lost", r)
-			err = fmt.Errorf("%w: %v", errBatch, r)
+			err = fmt.Errorf("the batch cannot be read: %v", r)
 		}
 	}()
-	return c.collect(td, p.wanted.Load())
+	return c.collect(td, p.wanted.Load()), nil
 }
 
 // undecided takes the trace out of a shard of which the decision panicked, and
@@ -60,13 +61,21 @@ func (p *tailSampler) undecided(ctx context.Context, s *shard, r any) bool {
 	return true
 }
 
-// marked is what is sent of a parcel.
-func (p *tailSampler) marked(item parcel) (td ptrace.Traces, err error) {
+// marked is what is sent of parcels, of all of which the same was decided.
+func (p *tailSampler) marked(all []parcel) (td ptrace.Traces, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			p.panicked("a kept trace could not be sent, and is lost", r)
+			p.panicked("kept traces cannot be read", r)
 			err = fmt.Errorf("decode a kept trace: %v", r)
 		}
 	}()
-	return mark(item.kept, &item.verdict.outcome, p.cfg.DryRun)
+	kept := all[0].kept
+	if len(all) > 1 {
+		together := make([]*tracebuffer.Kept, len(all))
+		for i := range all {
+			together[i] = all[i].kept
+		}
+		kept = tracebuffer.Join(together)
+	}
+	return mark(kept, &all[0].verdict.outcome, p.cfg.DryRun)
 }

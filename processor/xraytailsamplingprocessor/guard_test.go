@@ -47,7 +47,7 @@ func TestPanicWhileReading(t *testing.T) {
 			return c
 		}
 		err := h.ConsumeTraces(t.Context(), batch(traceID(1), time.Now(), failed("a"), failed("b")))
-		require.ErrorIs(t, err, errBatch)
+		require.ErrorContains(t, err, "the batch cannot be read")
 		assert.True(t, consumererror.IsPermanent(err))
 		assert.EqualValues(t, 2, h.sum(t, lostSpans, "reason", lostInternal))
 
@@ -107,7 +107,7 @@ func TestPanicWhileSending(t *testing.T) {
 		h := start(t, nil)
 		v := &verdict{outcome: outcome{kept: true, name: "x"}}
 		h.forward(t.Context(), []parcel{{tracebuffer.KeepGroup(tracebuffer.Group{
-			Resource: &tracebuffer.Resource{}, Scopes: []byte{0xff}, Spans: make([]tracebuffer.Span, 3),
+			Resource: &tracebuffer.Resource{}, Scopes: "\xff", Spans: make([]tracebuffer.Span, 3),
 		}), v}, {tracebuffer.KeepGroup(tracebuffer.Group{Resource: &tracebuffer.Resource{}, Spans: make([]tracebuffer.Span, 1)}), nil}})
 		h.send(t, batch(traceID(2), time.Now(), failed("c")))
 		time.Sleep(12 * time.Second)

@@ -19,14 +19,15 @@ import (
 	"github.com/tailwater-otel/tailwater/processor/xraytailsamplingprocessor/internal/metadata"
 )
 
-// sink is the next component. It fails as long as fail says so. What it takes
+// sink is the next component. It fails as long as fail or refuse says so. What it takes
 // it keeps, or hands to took.
 type sink struct {
-	took  func(ptrace.Traces)
-	mu    sync.Mutex
-	got   []ptrace.Traces
-	fail  func() error
-	spans int
+	took   func(ptrace.Traces)
+	refuse func(ptrace.Traces) error
+	mu     sync.Mutex
+	got    []ptrace.Traces
+	fail   func() error
+	spans  int
 }
 
 func (s *sink) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
@@ -36,6 +37,11 @@ func (s *sink) ConsumeTraces(_ context.Context, td ptrace.Traces) error {
 	defer s.mu.Unlock()
 	if s.fail != nil {
 		if err := s.fail(); err != nil {
+			return err
+		}
+	}
+	if s.refuse != nil {
+		if err := s.refuse(td); err != nil {
 			return err
 		}
 	}

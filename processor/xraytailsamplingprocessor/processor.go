@@ -111,10 +111,11 @@ func newTailSampler(set processor.Settings, cfg *Config, next consumer.Traces) (
 	now, count := time.Now(), runtime.GOMAXPROCS(0)
 	for range count {
 		p.shards = append(p.shards, &shard{
-			buffer:   tracebuffer.New(&p.budget, cfg.DecisionWait, cfg.DecisionIdle, now),
-			kept:     newCache[*verdict](cfg.DecisionCache.SampledCacheSize / count),
-			dropped:  newCache[*verdict](cfg.DecisionCache.NonSampledCacheSize / count),
-			verdicts: map[outcome]*verdict{},
+			buffer:     tracebuffer.New(&p.budget, cfg.DecisionWait, cfg.DecisionIdle, now),
+			kept:       newCache[*verdict](cfg.DecisionCache.SampledCacheSize / count),
+			dropped:    newCache[*verdict](cfg.DecisionCache.NonSampledCacheSize / count),
+			verdicts:   map[outcome]*verdict{},
+			unreported: unreported{causes: map[string]int64{}},
 		})
 	}
 	first := &policies{}

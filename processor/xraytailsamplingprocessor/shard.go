@@ -15,13 +15,45 @@ import (
 // shard holds the traces whose ID hashes to it, and what was decided of those
 // before them. mu guards all of it.
 type shard struct {
-	mu       sync.Mutex
-	buffer   *tracebuffer.Buffer
-	kept     *cache[*verdict]
-	dropped  *cache[*verdict]
-	verdicts map[outcome]*verdict
-	view     tracesummary.View
-	at       *tracebuffer.Trace // that is being decided
+	mu         sync.Mutex
+	buffer     *tracebuffer.Buffer
+	kept       *cache[*verdict]
+	dropped    *cache[*verdict]
+	verdicts   map[outcome]*verdict
+	view       tracesummary.View
+	at         *tracebuffer.Trace // that is being decided
+	unreported unreported
+}
+
+// unreported is what was decided since it was reported last: a counter of the
+// collector takes longer than many a decision.
+type unreported struct {
+	verdicts []*verdict
+	causes   map[string]int64
+}
+
+func (y *unreported) add(v *verdict, cause string, spans int) {
+	if v.traces == 0 {
+		y.verdicts = append(y.verdicts, v)
+	}
+	v.traces++
+	v.spans += int64(spans)
+	y.causes[cause]++
+}
+
+// report counts what a shard has decided. The caller holds its mutex.
+func (p *tailSampler) report(ctx context.Context, s *shard) {
+	for _, v := range s.unreported.verdicts {
+		p.telemetry.ProcessorXrayTailSamplingTraces.Add(ctx, v.traces, v.attributes)
+		p.telemetry.ProcessorXrayTailSamplingSpans.Add(ctx, v.spans, v.attributes)
+		v.traces, v.spans = 0, 0
+	}
+	for cause, n := range s.unreported.causes {
+		p.telemetry.ProcessorXrayTailSamplingDecisions.Add(ctx, n, p.causes[cause])
+	}
+	clear(s.unreported.verdicts)
+	s.unreported.verdicts = s.unreported.verdicts[:0]
+	clear(s.unreported.causes)
 }
 
 // parcel is spans on their way out.
@@ -46,6 +78,7 @@ func (p *tailSampler) take(ctx context.Context, s *shard, all []incoming, mine [
 func (p *tailSampler) takeUntil(ctx context.Context, s *shard, all []incoming, mine []int32, now time.Time, sofar []parcel) (out []parcel, rest []int32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer p.report(ctx, s)
 	out = sofar
 	defer func() {
 		if r := recover(); r != nil && !p.undecided(ctx, s, r) {
@@ -111,6 +144,7 @@ func (p *tailSampler) late(ctx context.Context, v *verdict, in *incoming) {
 func (p *tailSampler) due(ctx context.Context, s *shard, now time.Time) (out []parcel, more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer p.report(ctx, s)
 	defer func() {
 		if r := recover(); r != nil {
 			p.undecided(ctx, s, r)
@@ -140,6 +174,7 @@ func (p *tailSampler) due(ctx context.Context, s *shard, now time.Time) (out []p
 func (p *tailSampler) empty(ctx context.Context, s *shard, now time.Time) (out []parcel, more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer p.report(ctx, s)
 	defer func() {
 		if r := recover(); r != nil {
 			p.undecided(ctx, s, r)
@@ -167,15 +202,12 @@ func (p *tailSampler) settle(ctx context.Context, s *shard, t *tracebuffer.Trace
 	} else {
 		s.dropped.put(hash, v)
 	}
-	m := p.telemetry
-	m.ProcessorXrayTailSamplingTraces.Add(ctx, 1, v.attributes)
-	m.ProcessorXrayTailSamplingSpans.Add(ctx, int64(len(t.Spans)), v.attributes)
-	m.ProcessorXrayTailSamplingDecisions.Add(ctx, 1, p.causes[cause])
-	m.ProcessorXrayTailSamplingDecisionDelay.Record(ctx, now.Sub(t.First).Seconds())
+	s.unreported.add(v, cause, len(t.Spans))
+	p.telemetry.ProcessorXrayTailSamplingDecisionDelay.Record(ctx, now.Sub(t.First).Seconds())
 	if v.kept || p.cfg.DryRun {
 		k := t.Take()
 		if n := len(k.Superseded); n > 0 {
-			m.ProcessorXrayTailSamplingSupersededSpans.Add(ctx, int64(n))
+			p.telemetry.ProcessorXrayTailSamplingSupersededSpans.Add(ctx, int64(n))
 		}
 		out = append(out, parcel{k, v})
 	}

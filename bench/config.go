@@ -71,6 +71,9 @@ exporters:
     log_group_name: bench
     log_stream_name: bench
     dimension_rollup_option: NoDimensionRollup
+{{- if .Ours}}
+    aggregation: batch
+{{- end}}
 {{- else}}
   awsxray:
     endpoint: {{.Endpoint}}
@@ -134,6 +137,7 @@ func renderConfig(sideName string, r row, p pipeline, ports ports, endpoint stri
 	}
 	var b strings.Builder
 	err := collectorConfig.Execute(&b, struct {
+		Ours          bool
 		Ports         portNumbers
 		OTLP, Nop     bool
 		Signal        string
@@ -147,6 +151,7 @@ func renderConfig(sideName string, r row, p pipeline, ports ports, endpoint stri
 		Namespace     string
 		Flush         time.Duration
 	}{
+		Ours:     sideName == "ours",
 		Ports:    portNumbers{ports.xray, ports.otlp, ports.metrics, ports.pprof},
 		OTLP:     !r.load.datagrams(),
 		Nop:      !p.delivers(),

@@ -45,6 +45,7 @@ exporters:
     local_mode: true
     retry_on_failure: {enabled: false}
   awsemf/lost:
+    aggregation: batch
     endpoint: http://127.0.0.1:1
     region: us-east-1
     local_mode: true
@@ -207,15 +208,24 @@ func (c *cloud) invalid(group string) {
 
 // sendNaN exports a gauge that has no number.
 func sendNaN(t testing.TB, c *collector) {
-	conn, err := grpc.NewClient(c.Addresses.OTLPGRPC, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	require.NoError(t, err)
-	defer func() { assert.NoError(t, conn.Close()) }()
 	metrics := pmetric.NewMetrics()
 	m := metrics.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
 	m.SetName("temperature")
 	point := m.SetEmptyGauge().DataPoints().AppendEmpty()
 	point.SetTimestamp(pcommon.NewTimestampFromTime(time.Now()))
 	point.SetDoubleValue(math.NaN())
-	_, err = pmetricotlp.NewGRPCClient(conn).Export(t.Context(), pmetricotlp.NewExportRequestFromMetrics(metrics))
+	newMetricsSender(t, c)(metrics)
+}
+
+// newMetricsSender returns a function that sends metrics over OTLP and waits
+// until the collector has them.
+func newMetricsSender(t testing.TB, c *collector) func(pmetric.Metrics) {
+	conn, err := grpc.NewClient(c.Addresses.OTLPGRPC, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, conn.Close()) })
+	client := pmetricotlp.NewGRPCClient(conn)
+	return func(metrics pmetric.Metrics) {
+		_, err := client.Export(t.Context(), pmetricotlp.NewExportRequestFromMetrics(metrics))
+		require.NoError(t, err)
+	}
 }

@@ -38,6 +38,7 @@ processors:
 exporters:
   awsemf:
     log_group_name: /tailwater/metrics
+    aggregation: batch
     endpoint: http://${env:TAILWATER_LOCAL_ENDPOINT}
     region: us-east-1
     local_mode: true

@@ -75,6 +75,7 @@ func listen(t *testing.T, to *lines) (listener net.Listener, stop func()) {
 
 func toAgentAt(endpoint string) func(*Config) {
 	return func(c *Config) {
+		byBatch(c)
 		c.OutputDestination, c.AgentEndpoint = toAgent, endpoint
 		c.RetryOnFailure.InitialInterval, c.RetryOnFailure.MaxInterval = 10*time.Millisecond, 50*time.Millisecond
 	}

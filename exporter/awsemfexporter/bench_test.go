@@ -55,35 +55,48 @@ func benchMetrics(kind string) (metricsBuilder, int) {
 }
 
 // BenchmarkExporter is the exporter as a whole, from points to compressed
-// requests. The figures are for one data point.
+// requests. The figures are for one data point: as they come in batches, and
+// where those of a minute join, six batches of each series.
 func BenchmarkExporter(b *testing.B) {
-	for _, kind := range []string{"gauge", "cumulative", "histogram", "red"} {
-		b.Run(kind, func(b *testing.B) {
-			cfg := createDefaultConfig().(*Config)
-			cfg.Namespace = "Bench"
-			cfg.RetainInitialValueOfDeltaMetric = true
-			cfg.SendingQueue.Get().BlockOnOverflow = true
-			e, err := newMetricsExporter(exportertest.NewNopSettings(metadata.Type), cfg,
-				func(context.Context, *Config, component.BuildInfo) (service, error) { return &takeAll{}, nil })
-			require.NoError(b, err)
-			require.NoError(b, e.Start(context.Background(), componenttest.NewNopHost()))
-			md, points := benchMetrics(kind)
-			b.ReportAllocs()
-			b.ResetTimer()
-			for n := 0; n < b.N; n += points {
-				// Later points: a cumulative series must go on.
-				for _, m := range md.scope.Metrics().All() {
-					if kind == "cumulative" {
-						p := m.Sum().DataPoints().At(0)
-						p.SetTimestamp(p.Timestamp() + 1)
-						p.SetDoubleValue(p.DoubleValue() + 1)
-					}
-				}
-				if err := e.ConsumeMetrics(context.Background(), md.Metrics); err != nil {
-					b.Fatal(err)
-				}
-			}
-			require.NoError(b, e.Shutdown(context.Background()))
-		})
+	for _, mode := range []string{eachBatch, eachMinute} {
+		for _, kind := range []string{"gauge", "cumulative", "histogram", "red"} {
+			b.Run(mode+"/"+kind, func(b *testing.B) { benchExporter(b, mode, kind) })
+		}
 	}
+}
+
+func benchExporter(b *testing.B, mode, kind string) {
+	cfg := createDefaultConfig().(*Config)
+	cfg.Namespace, cfg.Aggregation = "Bench", mode
+	cfg.RetainInitialValueOfDeltaMetric = true
+	cfg.SendingQueue.Get().BlockOnOverflow = true
+	e, err := newMetricsExporter(exportertest.NewNopSettings(metadata.Type), cfg,
+		func(context.Context, *Config, component.BuildInfo) (service, error) { return &takeAll{}, nil })
+	require.NoError(b, err)
+	require.NoError(b, e.Start(context.Background(), componenttest.NewNopHost()))
+	md, points := benchMetrics(kind)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for n, batch := 0, 1; n < b.N; n, batch = n+points, batch+1 {
+		// Later points: a cumulative series must go on.
+		for _, m := range md.scope.Metrics().All() {
+			if kind == "cumulative" {
+				p := m.Sum().DataPoints().At(0)
+				p.SetTimestamp(p.Timestamp() + 1)
+				p.SetDoubleValue(p.DoubleValue() + 1)
+			}
+		}
+		if err := e.ConsumeMetrics(context.Background(), md.Metrics); err != nil {
+			b.Fatal(err)
+		}
+		if mode == eachMinute && batch%6 == 0 {
+			e.mu.Lock()
+			e.translator.window.closeAll()
+			e.mu.Unlock()
+			if err := e.flush(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	require.NoError(b, e.Shutdown(context.Background()))
 }

@@ -73,6 +73,10 @@ type Config struct {
 	EKSFargateContainerInsightsEnabled bool `mapstructure:"eks_fargate_container_insights_enabled"`
 	// Version of the format: `1`, or `0` for events without `_aws`.
 	Version string `mapstructure:"version"`
+	// What joins to one value of a series: `minute`, all points of a minute, or `batch`, those that come together. Without a queue, or with `wait_for_result`, it is always `batch`.
+	Aggregation string `mapstructure:"aggregation"`
+	// How long after its end a minute still waits for points, or, if it is over when its first point comes, after that. From 0 to 5m.
+	AggregationWait time.Duration `mapstructure:"aggregation_wait"`
 	// Cumulative series whose last value is remembered. The points of more are dropped.
 	MaxCumulativeSeries int `mapstructure:"max_cumulative_series"`
 
@@ -129,6 +133,11 @@ const (
 	singleRollup = "SingleDimensionRollupOnly"
 	zeroRollup   = "ZeroAndSingleDimensionRollup"
 
+	eachMinute = "minute"
+	eachBatch  = "batch"
+	// maxAggregationWait is enough for senders that send each minute, and five times over.
+	maxAggregationWait = 5 * time.Minute
+
 	toCloudWatch = "cloudwatch"
 	toStdout     = "stdout"
 	toAgent      = "agent"
@@ -175,6 +184,9 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	if c.ResourceARN != "" {
 		c.warnings = append(c.warnings, "resource_arn has no effect: CloudWatch Logs does not ask who sends; remove the key")
 	}
+	if conf.IsSet("aggregation") && c.Aggregation == eachMinute && c.answers() {
+		c.warnings = append(c.warnings, "aggregation: minute has no effect without a sending_queue or with its wait_for_result, because the sender waits for the result: points are joined by batch")
+	}
 	return nil
 }
 
@@ -200,6 +212,9 @@ func (c *Config) Validate() error {
 	if c.ShutdownTimeout < 0 {
 		add("shutdown_timeout: %s is negative; use a duration, or 0 for not waiting", c.ShutdownTimeout)
 	}
+	if c.AggregationWait < 0 || c.AggregationWait > maxAggregationWait {
+		add("aggregation_wait: %s is not from 0 to %s", c.AggregationWait, maxAggregationWait)
+	}
 	if c.MaxCumulativeSeries < 1 {
 		add("max_cumulative_series: %d is less than 1", c.MaxCumulativeSeries)
 	}
@@ -212,6 +227,7 @@ func (c *Config) Validate() error {
 		}
 	}
 	oneOf("dimension_rollup_option", c.DimensionRollupOption, noRollup, singleRollup, zeroRollup)
+	oneOf("aggregation", c.Aggregation, eachMinute, eachBatch)
 	oneOf("output_destination", c.OutputDestination, toCloudWatch, toStdout, toAgent)
 	oneOf("compression", c.Compression, "gzip", "none")
 	oneOf("version", c.Version, "1", "0")
@@ -264,6 +280,10 @@ func (c *Config) answers() bool {
 	queue := c.SendingQueue.Get()
 	return queue == nil || queue.WaitForResult
 }
+
+// joins tells whether points are joined across batches. What waits cannot be
+// answered for.
+func (c *Config) joins() bool { return c.Aggregation == eachMinute && !c.answers() }
 
 // persistent tells whether the queue survives the process.
 func (c *Config) persistent() bool {

@@ -36,6 +36,9 @@ func TestConfigValidate(t *testing.T) {
 		{map[string]any{"log_group_class": "CHEAP"}, `log_group_class: "CHEAP" is none of`},
 		{map[string]any{"log_retention": 2}, `log_retention: 2 days is none of`},
 		{map[string]any{"max_event_bytes": 2 << 20}, `max_event_bytes: 2097152 is not from`},
+		{map[string]any{"aggregation": "second"}, `aggregation: "second" is none of ["minute" "batch"]`},
+		{map[string]any{"aggregation_wait": "-1s"}, `aggregation_wait: -1s is not from 0 to 5m0s`},
+		{map[string]any{"aggregation_wait": "6m"}, `aggregation_wait: 6m0s is not from 0 to 5m0s`},
 		{map[string]any{"max_cumulative_series": 0}, `max_cumulative_series: 0 is less than 1`},
 		{map[string]any{"num_workers": -1}, `num_workers: -1 is negative`},
 		{map[string]any{"request_timeout_seconds": -1}, `request_timeout_seconds: -1 is negative`},
@@ -87,6 +90,29 @@ func TestConfigDefaultsFollowOtherKeys(t *testing.T) {
 	assert.Equal(t, [][]string{{"a", "b"}, nil}, declarations[0].sets)
 	assert.Len(t, skipped, 1)
 	assert.Contains(t, skipped[0], "metric_declarations[0].dimensions[2]")
+}
+
+// Where the sender waits for the result nothing can be held.
+func TestWhatJoins(t *testing.T) {
+	waits := map[string]any{"wait_for_result": true}
+	off := map[string]any{"enabled": false}
+	for _, test := range []struct {
+		settings     map[string]any
+		joins, warns bool
+	}{
+		{map[string]any{}, true, false},
+		{map[string]any{"aggregation": "minute"}, true, false},
+		{map[string]any{"aggregation": "batch"}, false, false},
+		{map[string]any{"sending_queue": waits}, false, false},
+		{map[string]any{"sending_queue": waits, "aggregation": "minute"}, false, true},
+		{map[string]any{"sending_queue": off, "aggregation": "minute"}, false, true},
+		{map[string]any{"sending_queue": off, "aggregation": "batch"}, false, false},
+	} {
+		c, err := load(t, test.settings)
+		require.NoError(t, err)
+		assert.Equal(t, test.joins, c.joins(), test.settings)
+		assert.Equal(t, test.warns, strings.Contains(strings.Join(c.allWarnings(), "\n"), "aggregation: minute has no effect"), test.settings)
+	}
 }
 
 func make31() (out []any) {

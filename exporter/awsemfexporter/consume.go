@@ -22,12 +22,17 @@ func (e *metricsExporter) dropped(reason, metric string) {
 	}
 }
 
-// ConsumeMetrics makes events of metrics and hands them to the queue. Once it
-// has, trouble is the exporter's own: it returns no error for events that find
-// no room, because the caller would send to all other exporters again. Only
-// without a queue, or with wait_for_result, it returns the result.
+// ConsumeMetrics puts metrics into the window, or makes events of them and hands
+// those to the queue. Once it has, trouble is the exporter's own: it returns no
+// error for events that find no room, because the caller would send to all
+// other exporters again. Only without a queue, or with wait_for_result, it
+// returns the result.
 func (e *metricsExporter) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
 	e.count.points(ctx, md.DataPointCount())
+	if e.translator.window != nil {
+		e.hold(ctx, md)
+		return nil
+	}
 	events, undo := e.events(ctx, md)
 	if len(events) == 0 {
 		return nil
@@ -35,26 +40,42 @@ func (e *metricsExporter) ConsumeMetrics(ctx context.Context, md pmetric.Metrics
 	return e.accept(ctx, events, undo)
 }
 
-// events makes events, in the order of the calls. undo takes the increments in
-// them back.
+// events makes events of one batch, in the order of the calls. undo takes the
+// increments in them back.
 func (e *metricsExporter) events(ctx context.Context, md pmetric.Metrics) (events []event, undo []undo) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	deltas := e.translator.deltas
+	if !e.guard(ctx, md.DataPointCount(), func() { events = e.make(ctx, e.translator.translate(md)) }) {
+		deltas.rollBack(deltas.take())
+		deltas.undo = nil
+		return nil, nil
+	}
+	e.tellSets(ctx)
+	undo = deltas.take()
+	deltas.commit(time.Now())
+	return events, undo
+}
+
+// guard runs what arriving data could lead into an error in the program, which
+// must not end the process. It returns false if it did; then the values are
+// lost.
+func (e *metricsExporter) guard(ctx context.Context, values int, run func()) (ok bool) {
 	defer func() {
-		// The one place where what arrives could hit an error in the program, and
-		// that must not end the process.
 		if r := recover(); r != nil {
 			e.rare.Error("Error in the program: metrics could not be made events", zap.Any("panic", r), zap.ByteString("stack", debug.Stack()))
-			e.builder.ExporterAwsemfMetricsDropped.Add(ctx, int64(md.DataPointCount()), byReason("panic"))
-			e.translator.deltas.rollBack(e.translator.deltas.take())
-			e.translator.deltas.undo = nil
-			events, undo = nil, nil
+			e.builder.ExporterAwsemfMetricsDropped.Add(ctx, int64(values), byReason("panic"))
 		}
 	}()
+	run()
+	return true
+}
+
+// make makes events of groups.
+func (e *metricsExporter) make(ctx context.Context, groups []*group) (events []event) {
 	now := time.Now()
-	grouping := e.translator.translate(md)
 	var all emf.Report
-	for _, g := range grouping.order {
+	for _, g := range groups {
 		ev := g.event()
 		ev.JSON = e.cfg.ParseJSONEncodedAttributeValues
 		ev.Version0 = e.cfg.Version == "0"
@@ -72,15 +93,21 @@ func (e *metricsExporter) events(ctx context.Context, md pmetric.Metrics) (event
 		}
 		e.costs.add(ev, now)
 	}
-	if grouping.dimensionsTooLarge > 0 {
-		e.rare.Warn("A dimension set has more than 30 dimensions and is left out; this is one example of this minute",
-			zap.String("metric", grouping.tooLargeOf))
-	}
-	undo = e.translator.deltas.take()
-	e.translator.deltas.commit(now)
-	e.count.events(ctx, len(events), all, grouping.dimensionsTooLarge)
+	e.count.events(ctx, len(events), all)
 	e.tellCost()
-	return events, undo
+	return events
+}
+
+// tellSets counts the dimension sets that were left out and logs one.
+func (e *metricsExporter) tellSets(ctx context.Context) {
+	rules := e.translator.rules
+	if rules.tooLarge == 0 {
+		return
+	}
+	e.count.setsTooLarge(ctx, rules.tooLarge)
+	e.rare.Warn("A dimension set has more than 30 dimensions and is left out; this is one example of this minute",
+		zap.String("metric", rules.tooLargeOf))
+	rules.tooLarge = 0
 }
 
 // tellCost logs the estimate once the first metrics are known, and when it has doubled.
@@ -98,7 +125,7 @@ func (e *metricsExporter) tellCost() {
 		zap.String("largest_dimension", now.dimension), zap.Int("metrics_fewer_without_it", now.fewer))
 }
 
-// accept hands finished events to the queue.
+// accept hands the events of a batch to the queue.
 func (e *metricsExporter) accept(ctx context.Context, events []event, undo []undo) error {
 	if e.cfg.answers() {
 		err := e.offer(ctx, events)
@@ -108,28 +135,38 @@ func (e *metricsExporter) accept(ctx context.Context, events []event, undo []und
 		}
 		return err
 	}
-	chunk := limits{events: len(events), bytes: maxChunkBytes}
-	if queue := e.cfg.SendingQueue.Get(); queue.Sizer == exporterhelper.RequestSizerTypeItems {
-		chunk.events = int(min(int64(chunk.events), queue.QueueSize)) // more never has room
-	}
+	chunk := e.chunk(len(events))
 	for first := true; len(events) > 0; first = false {
 		n := chunk.first(events)
 		if err := e.offer(ctx, events[:n:n]); err != nil {
-			reason := reasonQueueError
-			if errors.Is(err, exporterhelper.ErrQueueIsFull) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-				reason = reasonQueueFull
-			}
 			e.health.Full(err)
 			if first {
 				// The next points of cumulative series carry the increments.
 				e.rollBack(undo)
 				n = len(events)
 			}
-			e.count.dropped(ctx, reason, n)
+			e.count.dropped(ctx, queueReason(err), n)
 		}
 		events = events[n:]
 	}
 	return nil
+}
+
+// chunk is how much of n events goes into one item of the queue.
+func (e *metricsExporter) chunk(n int) limits {
+	chunk := limits{events: n, bytes: maxChunkBytes}
+	if queue := e.cfg.SendingQueue.Get(); queue.Sizer == exporterhelper.RequestSizerTypeItems {
+		chunk.events = int(min(int64(n), queue.QueueSize)) // more never has room
+	}
+	return chunk
+}
+
+// queueReason says why the queue did not take events.
+func queueReason(err error) string {
+	if errors.Is(err, exporterhelper.ErrQueueIsFull) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return reasonQueueFull
+	}
+	return reasonQueueError
 }
 
 func (e *metricsExporter) rollBack(undo []undo) {

@@ -15,8 +15,8 @@ import (
 // hour. It is safe for concurrent use.
 type costs struct {
 	mu       sync.Mutex
-	hour     time.Time // when the window at hand began
-	now, old window    // this hour and the one before
+	hour     time.Time // when the hour at hand began
+	now, old hourly    // this hour and the one before
 	seed     maphash.Seed
 	// seen holds the hashes of metrics met lately, so that the usual case, a
 	// metric known already, costs one look.
@@ -26,8 +26,8 @@ type costs struct {
 	told  int
 }
 
-// window is the metrics of an hour.
-type window struct {
+// hourly is the metrics of an hour.
+type hourly struct {
 	all        sketch
 	dimensions map[string]*usage
 }
@@ -43,17 +43,17 @@ const (
 )
 
 func newCosts(now time.Time) *costs {
-	return &costs{hour: now, now: newWindow(), old: newWindow(), seed: maphash.MakeSeed(), seen: make([]uint64, seenSlots)}
+	return &costs{hour: now, now: newHourly(), old: newHourly(), seed: maphash.MakeSeed(), seen: make([]uint64, seenSlots)}
 }
 
-func newWindow() window { return window{dimensions: map[string]*usage{}} }
+func newHourly() hourly { return hourly{dimensions: map[string]*usage{}} }
 
 // add takes the metrics of an event into account.
 func (c *costs) add(e *emf.Event, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if now.Sub(c.hour) >= time.Hour {
-		c.hour, c.old, c.now = now, c.now, newWindow()
+		c.hour, c.old, c.now = now, c.now, newHourly()
 		clear(c.seen)
 	}
 	namespace := maphash.String(c.seed, e.Namespace)
@@ -103,7 +103,7 @@ func (c *costs) news() bool {
 	return true
 }
 
-func (w *window) usage(name string) *usage {
+func (w *hourly) usage(name string) *usage {
 	u, ok := w.dimensions[name]
 	if !ok && len(w.dimensions) < maxDimensionsTold {
 		u = &usage{}

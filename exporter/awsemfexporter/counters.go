@@ -47,7 +47,7 @@ func (c *counters) points(ctx context.Context, n int) {
 }
 
 // events counts finished events and what they could not have.
-func (c *counters) events(ctx context.Context, n int, r emf.Report, setsTooLarge int) {
+func (c *counters) events(ctx context.Context, n int, r emf.Report) {
 	b := c.builder
 	b.ExporterAwsemfEventsMade.Add(ctx, int64(n))
 	for _, lost := range []struct {
@@ -59,12 +59,15 @@ func (c *counters) events(ctx context.Context, n int, r emf.Report, setsTooLarge
 		{b.ExporterAwsemfFieldsDropped, "name_taken", r.FieldsClashed},
 		{b.ExporterAwsemfMetricsDropped, "event_full", r.MetricsTooLarge},
 		{b.ExporterAwsemfMetricsDropped, "name_taken", r.MetricsClashed},
-		{b.ExporterAwsemfDimensionSetsDropped, "too_many_dimensions", setsTooLarge},
 	} {
 		if lost.n > 0 {
 			lost.counter.Add(ctx, int64(lost.n), byReason(lost.reason))
 		}
 	}
+}
+
+func (c *counters) setsTooLarge(ctx context.Context, n int) {
+	c.builder.ExporterAwsemfDimensionSetsDropped.Add(ctx, int64(n), byReason("too_many_dimensions"))
 }
 
 func (c *counters) sent(ctx context.Context, n int) {

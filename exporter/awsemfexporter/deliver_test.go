@@ -216,7 +216,7 @@ func TestPoison(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := newFixture(t, nil)
+				f := newFixture(t, byBatch)
 				f.logs.set(func(_ context.Context, _ int, c call) (string, error) {
 					for _, e := range c.LogEvents {
 						if strings.Contains(e.Message, `"id":"333"`) || strings.Contains(e.Message, `"id":"901"`) {
@@ -294,6 +294,7 @@ func TestShutdownDeliversTheMemoryQueue(t *testing.T) {
 func TestQueueFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, func(c *Config) {
+			byBatch(c)
 			c.SendingQueue.Get().QueueSize = maxChunkBytes
 			c.RetainInitialValueOfDeltaMetric, c.Compression = true, "none"
 		}).start(t)
@@ -355,7 +356,7 @@ func TestGivingUp(t *testing.T) {
 				f := newFixture(t, change).start(t)
 				f.logs.set(func(context.Context, int, call) (string, error) { return "", httpError{500, ""} })
 				require.NoError(t, f.ConsumeMetrics(t.Context(), gauges(0, 10).Metrics))
-				time.Sleep(2 * time.Minute)
+				time.Sleep(4 * time.Minute)
 				assert.EqualValues(t, 10, f.sum(t, "events_dropped", "reason", reason))
 				require.NoError(t, f.Shutdown(context.Background()))
 			})

@@ -68,6 +68,7 @@ type deltas struct {
 
 	series map[seriesID]total
 	swept  time.Time
+	final  bool // nothing is ever rolled back
 	undo   []undo
 }
 
@@ -102,7 +103,9 @@ func (d *deltas) next(id seriesID, point total) (before total, whole bool, reaso
 	case !known && len(d.series) >= d.most:
 		return before, false, reasonTooMany
 	}
-	d.undo = append(d.undo, undo{id, before, known, point.at})
+	if !d.final {
+		d.undo = append(d.undo, undo{id, before, known, point.at})
+	}
 	d.series[id] = point
 	if !known {
 		// What began after this process did is known from its beginning.

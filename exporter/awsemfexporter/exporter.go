@@ -3,7 +3,6 @@ package awsemfexporter
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -18,7 +17,6 @@ import (
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
@@ -53,8 +51,12 @@ type metricsExporter struct {
 	// mu keeps batches in order: increments depend on it.
 	mu         sync.Mutex
 	translator *translator
-	writer     emf.Writer
-	told       estimate // that the log has
+	stopped    bool // nothing waits in the window any more
+
+	// of whoever makes events: a batch under mu, or the flusher
+	writer  emf.Writer
+	told    estimate // that the log has
+	flusher flusher
 
 	stop, end context.CancelFunc // of patience
 	shutdown  sync.Once
@@ -114,6 +116,11 @@ func newMetricsExporter(set exporter.Settings, cfg *Config, connect connector) (
 	if e.translator, err = newTranslator(cfg, defaultStream(set), time.Now, e.dropped); err != nil {
 		builder.Shutdown()
 		return nil, err
+	}
+	if cfg.joins() {
+		e.translator.window = newWindow(e.translator.rules, cfg.AggregationWait)
+		e.translator.deltas.final = true
+		e.flusher.wake = make(chan struct{}, 1)
 	}
 
 	quiet := set
@@ -182,27 +189,16 @@ func (e *metricsExporter) Start(ctx context.Context, host component.Host) error 
 	if err := e.open(ctx); err != nil {
 		return err
 	}
-	err := errors.Join(
-		e.builder.RegisterExporterAwsemfCumulativeSeriesCallback(func(_ context.Context, o metric.Int64Observer) error {
-			e.mu.Lock()
-			defer e.mu.Unlock()
-			o.Observe(int64(len(e.translator.deltas.series)))
-			return nil
-		}),
-		e.builder.RegisterExporterAwsemfEstimatedMetricsCallback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(int64(e.costs.estimate().metrics))
-			return nil
-		}),
-		e.builder.RegisterExporterAwsemfCostCallback(func(_ context.Context, o metric.Float64Observer) error {
-			now := e.costs.estimate()
-			o.Observe(now.dollars, metric.WithAttributeSet(attribute.NewSet(attribute.String("dimension", now.dimension))))
-			return nil
-		}),
-	)
-	if err != nil {
+	if err := e.observe(); err != nil {
 		return err
 	}
-	return e.queue.Start(ctx, host)
+	if err := e.queue.Start(ctx, host); err != nil || e.translator.window == nil {
+		return err
+	}
+	var running context.Context
+	running, e.flusher.stop = context.WithCancel(context.WithoutCancel(ctx))
+	e.flusher.running.Go(func() { e.flushes(running) })
+	return nil
 }
 
 // open makes the destination.
@@ -283,17 +279,21 @@ func (e *metricsExporter) send(ctx context.Context, r xexporterhelper.Request) e
 	return e.destination.deliver(ctx, p)
 }
 
-// Shutdown delivers what is in a memory queue, within shutdown_timeout. A
-// queue on disk keeps what is not on its way.
+// Shutdown hands what is in the window to the queue, and delivers what is in a
+// memory queue, within shutdown_timeout. A queue on disk keeps what is not on its
+// way.
 func (e *metricsExporter) Shutdown(ctx context.Context) error {
 	var err error
 	e.shutdown.Do(func() {
-		e.stop()
 		if e.cfg.ShutdownTimeout == 0 {
 			e.end()
 		}
 		timer := time.AfterFunc(e.cfg.ShutdownTimeout, e.end)
 		given := context.AfterFunc(ctx, e.end)
+		if e.translator.window != nil {
+			e.drain()
+		}
+		e.stop()
 		err = e.queue.Shutdown(ctx)
 		timer.Stop()
 		given()

@@ -45,6 +45,8 @@ func createDefaultConfig() component.Config {
 		LogGroupClass:         "STANDARD",
 		DimensionRollupOption: noRollup,
 		Version:               "1",
+		Aggregation:           eachMinute,
+		AggregationWait:       5 * time.Second,
 		MaxCumulativeSeries:   200_000,
 		OutputDestination:     toCloudWatch,
 		Compression:           "gzip",

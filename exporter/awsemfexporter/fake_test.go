@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"strings"
 	"sync"
@@ -19,6 +20,7 @@ import (
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/exporter/exportertest"
+	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.uber.org/zap"
@@ -310,6 +312,27 @@ func (f *fixture) sum(t testing.TB, name string, want ...string) (n int64) {
 	}
 	return n
 }
+
+// events makes events of a batch, at once also where points of a minute join.
+func (f *fixture) events(ctx context.Context, md pmetric.Metrics) ([]event, []undo) {
+	if f.translator.window == nil {
+		return f.metricsExporter.events(ctx, md)
+	}
+	f.gather(ctx, md)
+	return f.all(ctx), nil
+}
+
+// all makes events of everything that the window holds.
+func (f *fixture) all(ctx context.Context) (events []event) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.translator.window.closeAll()
+	f.guard(ctx, 1, func() { events = f.make(ctx, f.translator.window.take(math.MaxInt)) })
+	return events
+}
+
+// byBatch switches the joining of a minute's points off.
+func byBatch(c *Config) { c.Aggregation = eachBatch }
 
 // documents makes the events of a configuration and checks each.
 func (f *fixture) documents(t testing.TB, md metricsBuilder) (out []*emftest.Document) {

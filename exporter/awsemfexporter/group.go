@@ -20,6 +20,7 @@ type sample struct {
 	timestamp  int64
 	kind       kind
 	number     float64          // of increments and gauges
+	counted    bool             // it is about the time before timestamp, and not of that moment
 	values     emf.Distribution // of distributions
 }
 
@@ -32,20 +33,39 @@ const (
 	distribution             // likewise
 )
 
-// grouping gathers the samples of one batch into events: those of one series
-// set and minute share one.
+// grouping gathers samples into events: those of one series set and minute
+// share one.
 type grouping struct {
 	rules  *setRules
 	groups map[string]*group
 	order  []*group // as they came, so that the result does not depend on the map
 	key    []byte
-
-	dimensionsTooLarge int    // sets that were left out
-	tooLargeOf         string // a metric that had one
+	size   size
 }
+
+// size is how much is held: values, of one metric and series each, and an
+// estimate of their memory.
+type size struct{ values, bytes int }
+
+func (s *size) add(o size) { s.values, s.bytes = s.values+o.values, s.bytes+o.bytes }
+
+func (s *size) sub(o size) { s.values, s.bytes = s.values-o.values, s.bytes-o.bytes }
+
+// over tells whether s is more than most.
+func (s size) over(most size) bool { return s.values > most.values || s.bytes > most.bytes }
+
+// What the parts of a group cost beside their texts, with the map's and the
+// slices' own share.
+const (
+	groupBytes  = 400
+	fieldBytes  = 32
+	memberBytes = 200
+	bucketBytes = 24
+)
 
 // group becomes one event, or several if it does not fit into one.
 type group struct {
+	in        *grouping
 	target    target
 	timestamp int64
 	labels    labels
@@ -53,6 +73,7 @@ type group struct {
 	fields    []emf.Field // ids of traces
 	metrics   []member
 	index     map[string]int // of metrics, once there are many
+	bytes     int            // estimate of its memory
 }
 
 // member is the values of one metric in one group.
@@ -83,8 +104,8 @@ func newGrouping(rules *setRules) *grouping {
 func (g *grouping) add(to target, point labels, entity []emf.Field, scope [][]string, s *sample) *group {
 	sets, tooLarge := g.rules.sets(s.name, point, scope)
 	if tooLarge > 0 {
-		g.dimensionsTooLarge += tooLarge
-		g.tooLargeOf = s.name
+		g.rules.tooLarge += tooLarge
+		g.rules.tooLargeOf = s.name
 	}
 	names := point.renamed(s.name)
 	for attempt := byte(0); ; attempt++ {
@@ -92,16 +113,30 @@ func (g *grouping) add(to target, point labels, entity []emf.Field, scope [][]st
 		n := group.find(s.name)
 		if n < 0 {
 			group.insert(s, sets)
+			group.grow(1, group.metrics[len(group.metrics)-1].bytes())
 			return group
 		}
-		// The same name with another unit or other sets cannot be in the same document.
-		if m := &group.metrics[n]; m.unit == s.unit && slices.EqualFunc(m.sets, sets, slices.Equal[[]int]) || attempt == 255 {
+		// The same name with another unit or other sets cannot be in the same
+		// document. Increments add up, and each of other values counts: together
+		// they would depend on the order in which they come.
+		if m := &group.metrics[n]; m.unit == s.unit && (m.kind == increment) == (s.kind == increment) &&
+			slices.EqualFunc(m.sets, sets, slices.Equal[[]int]) || attempt == 255 {
 			group.timestamp = max(group.timestamp, s.timestamp)
+			before := m.bytes()
 			m.merge(s)
+			group.grow(0, m.bytes()-before)
 			return group
 		}
 	}
 }
+
+// grow counts what a group has more than before.
+func (g *group) grow(values, bytes int) {
+	g.bytes += bytes
+	g.in.size.add(size{values, bytes})
+}
+
+func (g *group) size() size { return size{len(g.metrics), g.bytes} }
 
 // find returns the group of a sample, which may be new.
 func (g *grouping) find(to target, names labels, entity []emf.Field, s *sample, attempt byte) *group {
@@ -127,9 +162,14 @@ func (g *grouping) find(to target, names labels, entity []emf.Field, s *sample, 
 	if found, ok := g.groups[string(key)]; ok {
 		return found
 	}
-	made := &group{target: to, timestamp: s.timestamp, labels: slices.Clone(names), entity: entity}
+	made := &group{in: g, target: to, timestamp: s.timestamp, labels: slices.Clone(names), entity: entity}
 	g.groups[string(key)] = made
 	g.order = append(g.order, made)
+	held := groupBytes + len(key) // which has all texts once
+	for _, l := range made.labels {
+		held += len(l.Name) + len(l.Value) + fieldBytes
+	}
+	made.grow(0, held+len(entity)*fieldBytes)
 	return made
 }
 
@@ -202,10 +242,16 @@ func (m *member) toDistribution() {
 	m.kind, m.numbers = distribution, nil
 }
 
+// bytes is an estimate of the memory of the value.
+func (m *member) bytes() int {
+	return memberBytes + len(m.name) + bucketBytes*cap(m.values.Buckets) + 8*cap(m.numbers)
+}
+
 // trace adds the id of a trace as a field.
 func (g *group) trace(field, id string) {
 	if len(g.fields) < maxTraceFields && !slices.ContainsFunc(g.fields, func(f emf.Field) bool { return f.Name == field }) {
 		g.fields = append(g.fields, emf.Field{Name: field, Value: id})
+		g.grow(0, fieldBytes+len(field)+len(id))
 	}
 }
 

@@ -115,6 +115,7 @@ func storageHost(t *testing.T, dir string) (*host, func()) {
 }
 
 func onDisk(c *Config) {
+	byBatch(c)
 	id := component.MustNewID("file_storage")
 	c.SendingQueue.Get().StorageID = &id
 }

@@ -69,11 +69,20 @@ func (t *translator) enterPoint(p point, s *sample) (labels, bool) {
 
 // add puts a sample into its group.
 func (t *translator) add(l labels, s *sample) *group {
-	to := t.target
+	to, into := t.target, t.grouping
 	if t.perPoint {
 		to = t.targetOf(l)
 	}
-	return t.grouping.add(to, l, t.entity, t.sets, s)
+	if t.window != nil {
+		into = t.window.place(s, t.clock)
+	}
+	return into.add(to, l, t.entity, t.sets, s)
+}
+
+// counts tells whether a point is about the time before it: an increment, or a
+// delta point that says since when.
+func (t *translator) counts(start pcommon.Timestamp, cumulative bool) bool {
+	return cumulative || start != 0 && start < t.at
 }
 
 func (t *translator) number(p pmetric.NumberDataPoint, s sample, id seriesID, k kind, cumulative bool, scale float64) {
@@ -103,6 +112,7 @@ func (t *translator) number(p pmetric.NumberDataPoint, s sample, id seriesID, k 
 			return
 		}
 	}
+	s.counted = k == increment && t.counts(p.StartTimestamp(), cumulative)
 	if s.number *= scale; !emf.InRange(s.number) {
 		t.dropped(reasonRange, s.name)
 		return
@@ -131,6 +141,7 @@ func (t *translator) histogram(p pmetric.HistogramDataPoint, s sample, id series
 			return
 		}
 	}
+	s.counted = t.counts(p.StartTimestamp(), cumulative)
 	t.distribution(l, s, d, scale, p.Exemplars())
 }
 
@@ -158,6 +169,7 @@ func (t *translator) exponentialHistogram(p pmetric.ExponentialHistogramDataPoin
 			return
 		}
 	}
+	s.counted = t.counts(p.StartTimestamp(), cumulative)
 	t.distribution(l, s, d, scale, p.Exemplars())
 }
 
@@ -246,6 +258,7 @@ func (t *translator) summary(p pmetric.SummaryDataPoint, s sample, id seriesID, 
 		if !whole && count >= before.count {
 			count, sum = count-before.count, sum-before.sum
 		}
+		s.counted = true
 	}
 	list := quantiles(p)
 	if !t.cfg.DetailedMetrics {

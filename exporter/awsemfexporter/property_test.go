@@ -263,6 +263,7 @@ func (g generator) exponential(p pmetric.ExponentialHistogramDataPoint) {
 // configs are the ways in which documents differ.
 var configs = []func(*Config){
 	func(*Config) {},
+	byBatch,
 	func(c *Config) { c.DimensionRollupOption = zeroRollup; c.Namespace = "" },
 	func(c *Config) {
 		c.MetricDeclarations = []*MetricDeclaration{{Dimensions: [][]string{{"a"}, {}, {"größe", "b"}}, MetricNameSelectors: []string{"a", "^$"}}}
@@ -280,6 +281,11 @@ var configs = []func(*Config){
 // requireValid checks everything that leaves the exporter for some metrics.
 func requireValid(t testing.TB, f *fixture, md pmetric.Metrics, about string) (events []event) {
 	events, _ = f.events(t.Context(), md)
+	requireValidEvents(t, f, events, about)
+	return events
+}
+
+func requireValidEvents(t testing.TB, f *fixture, events []event, about string) {
 	require.Zero(t, f.log.FilterMessageSnippet("Error in the program").Len(), "%s: %v", about, f.log.All())
 	now := time.Now()
 	for _, e := range events {
@@ -294,7 +300,6 @@ func requireValid(t testing.TB, f *fixture, md pmetric.Metrics, about string) (e
 			require.Equal(t, e.timestamp, d.Timestamp, "one timestamp")
 		}
 	}
-	return events
 }
 
 // Whatever metrics come, what leaves is valid.
@@ -344,6 +349,12 @@ func FuzzMetrics(f *testing.F) {
 		fixture := newFixture(t, configs[int(config)%len(configs)])
 		for range 2 { // the second time increments
 			requireValid(t, fixture, md, "fuzz")
+		}
+		if fixture.translator.window != nil {
+			for range 3 { // joined
+				fixture.gather(t.Context(), md)
+			}
+			requireValidEvents(t, fixture, fixture.all(t.Context()), "fuzz")
 		}
 	})
 }

@@ -119,6 +119,10 @@ type setRules struct {
 
 	// byName remembers which declarations match a metric's name.
 	byName map[string][]int
+	// tooLarge is how many sets were left out since somebody asked, and
+	// tooLargeOf a metric that had one.
+	tooLarge   int
+	tooLargeOf string
 }
 
 // maxNames bounds the names that are remembered.

@@ -41,8 +41,11 @@ type translator struct {
 	now           func() time.Time
 	dropped       func(reason string, metric string)
 
+	// window joins points of many batches; nil: each batch is by itself
+	window *window
+
 	// of one batch
-	grouping *grouping
+	grouping *grouping // nil with a window
 	clock    time.Time
 	// of the resource at hand
 	resource       pcommon.Map
@@ -93,8 +96,12 @@ func newTranslator(cfg *Config, defaultStream string, now func() time.Time, drop
 }
 
 // translate returns the metrics as groups, of which each becomes an event.
-func (t *translator) translate(md pmetric.Metrics) *grouping {
-	t.grouping, t.clock = newGrouping(t.rules), t.now()
+// With a window they are there, and the result is nil.
+func (t *translator) translate(md pmetric.Metrics) []*group {
+	t.clock = t.now()
+	if t.window == nil {
+		t.grouping = newGrouping(t.rules)
+	}
 	for _, rm := range md.ResourceMetrics().All() {
 		t.enterResource(rm.Resource())
 		for _, sm := range rm.ScopeMetrics().All() {
@@ -104,7 +111,10 @@ func (t *translator) translate(md pmetric.Metrics) *grouping {
 			}
 		}
 	}
-	return t.grouping
+	if t.window != nil {
+		return nil
+	}
+	return t.grouping.order
 }
 
 func (t *translator) enterResource(r pcommon.Resource) {

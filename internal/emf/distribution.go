@@ -25,18 +25,22 @@ func (d *Distribution) Add(v float64) {
 	d.Merge(Distribution{Buckets: []Bucket{{v, v, 1}}, Sum: v, Min: v, Max: v, HasSum: true, HasMin: true, HasMax: true})
 }
 
-// Merge adds the values of other. What only one of the two knows exactly, the
-// result does not know.
+// Merge adds the values of other, whose buckets it takes over. What only one of
+// the two knows exactly, the result does not know. Counts, sum, minimum and
+// maximum do not depend on the order of merges.
 func (d *Distribution) Merge(other Distribution) {
 	switch {
 	case len(other.Buckets) == 0:
 	case len(d.Buckets) == 0:
 		*d = other
 	default:
-		d.Buckets = append(d.Buckets, other.Buckets...)
-		if len(d.Buckets) > maxBuckets { // many points of one series in one request
-			d.sort()
-			d.reduce(MaxValues)
+		d.sort()
+		other.sort()
+		if !d.mergeSame(other.Buckets) {
+			d.Buckets = mergeSorted(d.Buckets, other.Buckets)
+		}
+		if len(d.Buckets) > maxBuckets { // many different values of one series
+			d.reduce(maxBuckets / 2)
 		}
 		d.Sum, d.HasSum = d.Sum+other.Sum, d.HasSum && other.HasSum
 		d.Min, d.HasMin = min(d.Min, other.Min), d.HasMin && other.HasMin
@@ -44,8 +48,46 @@ func (d *Distribution) Merge(other Distribution) {
 	}
 }
 
-// maxBuckets bounds the work that one distribution can cost.
+// maxBuckets bounds the memory of a distribution and the work that it can cost.
 const maxBuckets = 1000
+
+// mergeSame adds buckets that d all has, the usual case, and returns whether it
+// has them all. Both are sorted.
+func (d *Distribution) mergeSame(buckets []Bucket) bool {
+	i := 0
+	for _, b := range buckets {
+		for i < len(d.Buckets) && compareBuckets(d.Buckets[i], b) < 0 {
+			i++
+		}
+		if i == len(d.Buckets) || compareBuckets(d.Buckets[i], b) > 0 {
+			return false
+		}
+	}
+	i = 0
+	for _, b := range buckets {
+		for compareBuckets(d.Buckets[i], b) < 0 {
+			i++
+		}
+		d.Buckets[i].Count = addCounts(d.Buckets[i].Count, b.Count)
+	}
+	return true
+}
+
+func mergeSorted(a, b []Bucket) []Bucket {
+	out := make([]Bucket, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		switch c := compareBuckets(a[0], b[0]); {
+		case c < 0:
+			out, a = append(out, a[0]), a[1:]
+		case c > 0:
+			out, b = append(out, b[0]), b[1:]
+		default:
+			out = append(out, Bucket{a[0].Lo, a[0].Hi, addCounts(a[0].Count, b[0].Count)})
+			a, b = a[1:], b[1:]
+		}
+	}
+	return append(append(out, a...), b...)
+}
 
 // Weighted is a distribution as the format has it: Values[i] occurred Counts[i] times.
 type Weighted struct {
@@ -137,11 +179,18 @@ func (d *Distribution) bound() {
 }
 
 func (d *Distribution) sort() {
-	slices.SortFunc(d.Buckets, func(a, b Bucket) int {
-		return cmp.Or(cmp.Compare(a.Lo, b.Lo), cmp.Compare(a.Hi, b.Hi))
-	})
+	if !slices.IsSortedFunc(d.Buckets, compareBuckets) {
+		slices.SortFunc(d.Buckets, compareBuckets)
+	}
 	// The same bucket of several points.
 	d.Buckets = slices.Clip(compact(d.Buckets))
+}
+
+func compareBuckets(a, b Bucket) int {
+	if c := cmp.Compare(a.Lo, b.Lo); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.Hi, b.Hi)
 }
 
 func compact(buckets []Bucket) []Bucket {

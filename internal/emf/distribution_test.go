@@ -148,3 +148,46 @@ func BenchmarkWeighted(b *testing.B) {
 		d.Weighted()
 	}
 }
+
+// Merging in any order gives the same buckets, counts and ends, and keeps each
+// bucket while there are not too many.
+func TestMerge(t *testing.T) {
+	for seed := range uint64(30) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		parts := make([]emf.Distribution, 1+r.IntN(60))
+		var count uint64
+		for i := range parts {
+			d := &parts[i]
+			d.HasSum, d.HasMin, d.HasMax = true, r.IntN(50) > 0, true
+			for j := range 1 + r.IntN(20) {
+				lo := float64(r.IntN(40))
+				n := uint64(1 + r.IntN(9))
+				d.Buckets = append(d.Buckets, emf.Bucket{Lo: lo, Hi: lo + float64(j%2), Count: n})
+				d.Sum += lo * float64(n)
+				count += n
+			}
+			d.Min, d.Max = 0, 41
+		}
+		merge := func(order []int) (out emf.Distribution) {
+			for _, i := range order {
+				p := parts[i]
+				p.Buckets = slices.Clone(p.Buckets) // merging takes them over
+				out.Merge(p)
+			}
+			return out
+		}
+		one, other := merge(r.Perm(len(parts))), merge(r.Perm(len(parts)))
+		w := one.Weighted()
+		assert.Equal(t, count, w.Count)
+		assert.Equal(t, w, other.Weighted())
+	}
+	var many emf.Distribution
+	for i := range 5000 {
+		many.Add(float64(i))
+	}
+	assert.LessOrEqual(t, len(many.Buckets), 1000)
+	w := many.Weighted()
+	assert.EqualValues(t, 5000, w.Count)
+	assert.EqualValues(t, 5000*4999/2, w.Sum)
+	assert.InEpsilon(t, 4950, percentile(w, 0.99), 0.02)
+}

@@ -34,10 +34,14 @@ type TelemetryBuilder struct {
 	ExporterAwsemfEntitiesRejected     metric.Int64Counter
 	ExporterAwsemfEstimatedMetrics     metric.Int64ObservableGauge
 	ExporterAwsemfEventsDropped        metric.Int64Counter
+	ExporterAwsemfEventsEarly          metric.Int64Counter
 	ExporterAwsemfEventsMade           metric.Int64Counter
 	ExporterAwsemfEventsRetried        metric.Int64Counter
 	ExporterAwsemfEventsSent           metric.Int64Counter
 	ExporterAwsemfFieldsDropped        metric.Int64Counter
+	ExporterAwsemfHeldAge              metric.Float64ObservableGauge
+	ExporterAwsemfHeldBytes            metric.Int64ObservableGauge
+	ExporterAwsemfHeldValues           metric.Int64ObservableGauge
 	ExporterAwsemfLogGroupsCreated     metric.Int64Counter
 	ExporterAwsemfMetricsDropped       metric.Int64Counter
 	ExporterAwsemfPointsDropped        metric.Int64Counter
@@ -95,6 +99,51 @@ func (builder *TelemetryBuilder) RegisterExporterAwsemfEstimatedMetricsCallback(
 		cb(ctx, &observerInt64{inst: builder.ExporterAwsemfEstimatedMetrics, obs: o})
 		return nil
 	}, builder.ExporterAwsemfEstimatedMetrics)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterExporterAwsemfHeldAgeCallback sets callback for observable ExporterAwsemfHeldAge metric.
+func (builder *TelemetryBuilder) RegisterExporterAwsemfHeldAgeCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.ExporterAwsemfHeldAge, obs: o})
+		return nil
+	}, builder.ExporterAwsemfHeldAge)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterExporterAwsemfHeldBytesCallback sets callback for observable ExporterAwsemfHeldBytes metric.
+func (builder *TelemetryBuilder) RegisterExporterAwsemfHeldBytesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ExporterAwsemfHeldBytes, obs: o})
+		return nil
+	}, builder.ExporterAwsemfHeldBytes)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterExporterAwsemfHeldValuesCallback sets callback for observable ExporterAwsemfHeldValues metric.
+func (builder *TelemetryBuilder) RegisterExporterAwsemfHeldValuesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ExporterAwsemfHeldValues, obs: o})
+		return nil
+	}, builder.ExporterAwsemfHeldValues)
 	if err != nil {
 		return err
 	}
@@ -189,7 +238,13 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ExporterAwsemfEventsDropped, err = builder.meter.Int64Counter(
 		"otelcol_exporter_awsemf_events_dropped",
-		metric.WithDescription("Events that the destination does not have, by reason: queue_full, queue_error (the storage failed), unreadable (an item of a storage queue was damaged; counted as one), refused (CloudWatch refuses any request with it), rejected_too_old, rejected_expired and rejected_too_new (CloudWatch took the request without it), not_retried (retry_on_failure is off), retries_exhausted (max_elapsed_time passed), shutdown (not delivered in shutdown_timeout) [Alpha]"),
+		metric.WithDescription("Events that the destination does not have, by reason: queue_full (nor has the window room), queue_error (the storage failed), unreadable (an item of a storage queue was damaged; counted as one), refused (CloudWatch refuses any request with it), rejected_too_old, rejected_expired and rejected_too_new (CloudWatch took the request without it), not_retried (retry_on_failure is off), retries_exhausted (max_elapsed_time passed), shutdown (not delivered in shutdown_timeout) [Alpha]"),
+		metric.WithUnit("{event}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterAwsemfEventsEarly, err = builder.meter.Int64Counter(
+		"otelcol_exporter_awsemf_events_early",
+		metric.WithDescription("Series sets that were sent before their minute was over because more was held than may be, by reason: values (100,000), bytes (32 MiB). Nothing is lost: what comes later makes another event [Alpha]"),
 		metric.WithUnit("{event}"),
 	)
 	errs = errors.Join(errs, err)
@@ -215,6 +270,24 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_exporter_awsemf_fields_dropped",
 		metric.WithDescription("Fields that are no dimensions and were left out of an event, by reason: event_full, name_taken (by a dimension or metric) [Alpha]"),
 		metric.WithUnit("{field}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterAwsemfHeldAge, err = builder.meter.Float64ObservableGauge(
+		"otelcol_exporter_awsemf_held_age",
+		metric.WithDescription("How long ago the oldest point came that is held to be joined with others, or until the queue has room. [Alpha]"),
+		metric.WithUnit("s"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterAwsemfHeldBytes, err = builder.meter.Int64ObservableGauge(
+		"otelcol_exporter_awsemf_held_bytes",
+		metric.WithDescription("Estimate of the memory of what is held. [Alpha]"),
+		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterAwsemfHeldValues, err = builder.meter.Int64ObservableGauge(
+		"otelcol_exporter_awsemf_held_values",
+		metric.WithDescription("Values, one for each metric, series and minute, that are held to be joined with others, or until the queue has room. [Alpha]"),
+		metric.WithUnit("{value}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterAwsemfLogGroupsCreated, err = builder.meter.Int64Counter(

@@ -98,7 +98,7 @@ func AssertEqualExporterAwsemfEstimatedMetrics(t *testing.T, tt *componenttest.T
 func AssertEqualExporterAwsemfEventsDropped(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_awsemf_events_dropped",
-		Description: "Events that the destination does not have, by reason: queue_full, queue_error (the storage failed), unreadable (an item of a storage queue was damaged; counted as one), refused (CloudWatch refuses any request with it), rejected_too_old, rejected_expired and rejected_too_new (CloudWatch took the request without it), not_retried (retry_on_failure is off), retries_exhausted (max_elapsed_time passed), shutdown (not delivered in shutdown_timeout) [Alpha]",
+		Description: "Events that the destination does not have, by reason: queue_full (nor has the window room), queue_error (the storage failed), unreadable (an item of a storage queue was damaged; counted as one), refused (CloudWatch refuses any request with it), rejected_too_old, rejected_expired and rejected_too_new (CloudWatch took the request without it), not_retried (retry_on_failure is off), retries_exhausted (max_elapsed_time passed), shutdown (not delivered in shutdown_timeout) [Alpha]",
 		Unit:        "{event}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -107,6 +107,22 @@ func AssertEqualExporterAwsemfEventsDropped(t *testing.T, tt *componenttest.Tele
 		},
 	}
 	got, err := tt.GetMetric("otelcol_exporter_awsemf_events_dropped")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
+func AssertEqualExporterAwsemfEventsEarly(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_exporter_awsemf_events_early",
+		Description: "Series sets that were sent before their minute was over because more was held than may be, by reason: values (100,000), bytes (32 MiB). Nothing is lost: what comes later makes another event [Alpha]",
+		Unit:        "{event}",
+		Data: metricdata.Sum[int64]{
+			Temporality: metricdata.CumulativeTemporality,
+			IsMonotonic: true,
+			DataPoints:  dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_exporter_awsemf_events_early")
 	require.NoError(t, err)
 	metricdatatest.AssertEqual(t, want, got, opts...)
 }
@@ -171,6 +187,48 @@ func AssertEqualExporterAwsemfFieldsDropped(t *testing.T, tt *componenttest.Tele
 		},
 	}
 	got, err := tt.GetMetric("otelcol_exporter_awsemf_fields_dropped")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
+func AssertEqualExporterAwsemfHeldAge(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[float64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_exporter_awsemf_held_age",
+		Description: "How long ago the oldest point came that is held to be joined with others, or until the queue has room. [Alpha]",
+		Unit:        "s",
+		Data: metricdata.Gauge[float64]{
+			DataPoints: dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_exporter_awsemf_held_age")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
+func AssertEqualExporterAwsemfHeldBytes(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_exporter_awsemf_held_bytes",
+		Description: "Estimate of the memory of what is held. [Alpha]",
+		Unit:        "By",
+		Data: metricdata.Gauge[int64]{
+			DataPoints: dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_exporter_awsemf_held_bytes")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
+func AssertEqualExporterAwsemfHeldValues(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_exporter_awsemf_held_values",
+		Description: "Values, one for each metric, series and minute, that are held to be joined with others, or until the queue has room. [Alpha]",
+		Unit:        "{value}",
+		Data: metricdata.Gauge[int64]{
+			DataPoints: dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_exporter_awsemf_held_values")
 	require.NoError(t, err)
 	metricdatatest.AssertEqual(t, want, got, opts...)
 }

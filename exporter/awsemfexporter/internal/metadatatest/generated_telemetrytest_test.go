@@ -32,6 +32,18 @@ func TestSetupTelemetry(t *testing.T) {
 		observer.Observe(1)
 		return nil
 	}))
+	require.NoError(t, tb.RegisterExporterAwsemfHeldAgeCallback(func(_ context.Context, observer metric.Float64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
+	require.NoError(t, tb.RegisterExporterAwsemfHeldBytesCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
+	require.NoError(t, tb.RegisterExporterAwsemfHeldValuesCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	require.NoError(t, tb.RegisterExporterAwsemfRequestsLimitCallback(func(_ context.Context, observer metric.Int64Observer) error {
 		observer.Observe(1)
 		return nil
@@ -39,6 +51,7 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ExporterAwsemfDimensionSetsDropped.Add(context.Background(), 1)
 	tb.ExporterAwsemfEntitiesRejected.Add(context.Background(), 1)
 	tb.ExporterAwsemfEventsDropped.Add(context.Background(), 1)
+	tb.ExporterAwsemfEventsEarly.Add(context.Background(), 1)
 	tb.ExporterAwsemfEventsMade.Add(context.Background(), 1)
 	tb.ExporterAwsemfEventsRetried.Add(context.Background(), 1)
 	tb.ExporterAwsemfEventsSent.Add(context.Background(), 1)
@@ -68,6 +81,9 @@ func TestSetupTelemetry(t *testing.T) {
 	AssertEqualExporterAwsemfEventsDropped(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterAwsemfEventsEarly(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterAwsemfEventsMade(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
@@ -78,6 +94,15 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterAwsemfFieldsDropped(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterAwsemfHeldAge(t, testTel,
+		[]metricdata.DataPoint[float64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterAwsemfHeldBytes(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterAwsemfHeldValues(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterAwsemfLogGroupsCreated(t, testTel,

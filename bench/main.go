@@ -41,7 +41,7 @@ func main() {
 }
 
 // fullArchive is how many spans the archive's runs send, without -quick.
-const fullArchive = 200_000
+const fullArchive = 150_000
 
 // settings are the command line.
 type settings struct {
@@ -166,22 +166,22 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 }
 
 // runArchives measures the archive, each side and way in turn.
-func runArchives(ctx context.Context, s settings, sides []side, stderr io.Writer) (runs []archiveRun, err error) {
+func runArchives(ctx context.Context, s settings, sides []side, stderr io.Writer) (runs archiveRuns, err error) {
 	if s.archive == 0 {
 		return nil, nil
 	}
 	for round := range s.rounds {
 		for _, way := range archiveWays {
-			if way.memory && round > 0 {
+			if way.load == partitionedSpans && round > 0 {
 				continue
 			}
 			for _, sd := range sides {
-				if sd.name != way.side || way.memory && s.archive < fullArchive {
+				if sd.name != way.side || way.load == partitionedSpans && s.archive < fullArchive {
 					continue
 				}
 				r, err := runArchive(ctx, sd.binary, way, archiveRate, int64(s.archive))
 				if err != nil {
-					return runs, fmt.Errorf("archive, %s: %w", way.name, err)
+					return runs, fmt.Errorf("archive, %s spans, %s: %w", way.load, way.name, err)
 				}
 				fmt.Fprintln(stderr, r)
 				runs = append(runs, r)

@@ -121,7 +121,16 @@ exporters:
       max_file_age: 20s
 {{- end}}
 {{- end}}
+{{- if .Profile}}
+extensions:
+  pprof:
+    endpoint: 127.0.0.1:{{.PprofPort}}
+    save_to_file: {{.Profile}}
+{{- end}}
 service:
+{{- if .Profile}}
+  extensions: [pprof]
+{{- end}}
   telemetry:
     metrics:
       level: none
@@ -152,8 +161,8 @@ func (r archiveRun) String() string {
 }
 
 // runArchive sends spans at a rate to one collector and looks at what it
-// stored.
-func runArchive(ctx context.Context, binary string, way archiveWay, rate int, spans int64) (r archiveRun, err error) {
+// stored. profile is the file for a CPU profile, if not empty.
+func runArchive(ctx context.Context, binary string, way archiveWay, rate int, spans int64, profile string) (r archiveRun, err error) {
 	r.way = way
 	bucket, err := startBucket()
 	if err != nil {
@@ -174,7 +183,7 @@ func runArchive(ctx context.Context, binary string, way archiveWay, rate int, sp
 	var config strings.Builder
 	if err := archiveConfig.Execute(&config, map[string]any{
 		"Port": p.otlp, "Batch": way.side == "peer" && way.marshaler != "", "Marshaler": way.marshaler, "Zip": way.zip,
-		"Spool": spool, "Endpoint": bucket.url,
+		"Spool": spool, "Endpoint": bucket.url, "Profile": profile, "PprofPort": p.pprof,
 	}); err != nil {
 		return r, err
 	}

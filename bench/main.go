@@ -18,6 +18,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -179,7 +180,14 @@ func runArchives(ctx context.Context, s settings, sides []side, stderr io.Writer
 				if sd.name != way.side || way.load == partitionedSpans && s.archive < fullArchive {
 					continue
 				}
-				r, err := runArchive(ctx, sd.binary, way, archiveRate, int64(s.archive))
+				profile := ""
+				if s.profiles != "" {
+					name := fmt.Sprintf("archive-%s-%s-%d.cpu.pprof", way.load, way.name, round+1)
+					if profile, err = filepath.Abs(filepath.Join(s.profiles, strings.NewReplacer(" ", "", ",", "-").Replace(name))); err != nil {
+						return runs, err
+					}
+				}
+				r, err := runArchive(ctx, sd.binary, way, archiveRate, int64(s.archive), profile)
 				if err != nil {
 					return runs, fmt.Errorf("archive, %s spans, %s: %w", way.load, way.name, err)
 				}

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -465,20 +466,31 @@ func (f *fakeStore) keys() []string {
 	return slices.Sorted(maps.Keys(f.objects))
 }
 
+// BenchmarkArchive is the whole way of spans into a folder, realistic ones and
+// nearly identical ones.
 func BenchmarkArchive(b *testing.B) {
-	cfg := archiveConfig(b)
-	cfg.Parquet.LateLimit = 0
 	mixed := archivetest.NewMixed(3, 700)
 	var batches []ptrace.Traces
-	spans := 0
-	for spans < 100_000 {
+	for spans := 0; spans < 100_000; {
 		td := mixed.Next(40)
 		spans += td.SpanCount()
 		batches = append(batches, td)
 	}
+	b.Run("mixed", func(b *testing.B) { benchmarkArchive(b, batches) })
+	b.Run("uniform", func(b *testing.B) { benchmarkArchive(b, archivetest.Uniform(1000)) })
+}
+
+func benchmarkArchive(b *testing.B, batches []ptrace.Traces) {
+	cfg := archiveConfig(b)
+	cfg.Parquet.LateLimit = 0
+	spans := 0
+	for _, td := range batches {
+		spans += td.SpanCount()
+	}
 	b.ReportAllocs()
-	b.ResetTimer()
 	n := 0
+	var before, after syscall.Rusage
+	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &before))
 	for b.Loop() {
 		_, set := testTelemetry(b)
 		a := startArchive(b, set, cfg)
@@ -489,7 +501,9 @@ func BenchmarkArchive(b *testing.B) {
 		require.NoError(b, a.Shutdown(b.Context()))
 		n++
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n*spans), "ns/span")
+	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &after))
+	cpu := after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano()
+	b.ReportMetric(float64(cpu)/float64(n*spans), "cpu-ns/span")
 	b.ReportMetric(float64(folderSize(b, cfg.S3Uploader.Directory))/float64(n*spans), "B/span")
 }
 

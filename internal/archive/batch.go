@@ -9,7 +9,7 @@ import (
 // batch holds rows by column, as the columns take them. Most columns have no
 // value for long stretches of rows: they get those rows all at once, when one has
 // a value or the row group ends.
-// What was written is not cleared: it keeps the spans of a batch alive at most.
+// What was written is cleared: a text may keep much memory of its span's alive.
 type batch struct {
 	values [numLeaves][]parquet.Value
 	filled [numLeaves]int // the rows that values has
@@ -57,6 +57,7 @@ func (b *batch) flush(columns []*parquet.ColumnWriter) error {
 		if err := write(columns, l, b.values[l]); err != nil {
 			return err
 		}
+		clear(b.values[l])
 		b.values[l], b.filled[l] = b.values[l][:0], 0
 	}
 	b.rows, b.bytes = 0, 0

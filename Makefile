@@ -55,8 +55,8 @@ unit: tools cc versitygw
 # The tests mostly wait, some for the 10 s after which a sampler asks again, so
 # more of them run at once than there are cores.
 .PHONY: e2e
-e2e: build node-demo node-e2e ## the real binary and real SDKs on loopback
-	TAILWATER_BIN=$(BIN)/tailwater $(GO) test -count=1 -timeout 15m -parallel 4 ./e2e
+e2e: build versitygw node-demo node-e2e ## the real binary and real SDKs on loopback
+	VERSITYGW=$(TOOLS)/versitygw TAILWATER_BIN=$(BIN)/tailwater $(GO) test -count=1 -timeout 15m -parallel 4 ./e2e
 
 # Socket features of Linux stand behind build tags: the others must still build.
 .PHONY: cross

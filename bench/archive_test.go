@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -60,27 +61,42 @@ func TestBucketCountsSpans(t *testing.T) {
 }
 
 func TestArchiveVerdict(t *testing.T) {
-	run := func(way int, cpu, size float64, stored int64, mb float64) archiveRun {
-		return archiveRun{way: archiveWays[way], spans: 100, stored: stored, cpu: cpu, bytes: size, peakMB: mb}
+	run := func(way int, cpu, size float64, stored int64, mb, rate float64) archiveRun {
+		return archiveRun{way: archiveWays[way], rate: rate, spans: 100, stored: stored, cpu: cpu, bytes: size, peakMB: mb}
 	}
-	good := []archiveRun{run(0, 7, 0, 100, 10), run(1, 6, 0, 100, 10), run(2, 12, 50, 100, 10), run(3, 11, 80, 100, 10), run(5, 9, 50, 100, 200)}
+	good := archiveRuns{
+		run(0, 4, 0, 100, 10, 1), run(1, 4, 0, 100, 10, 1), run(2, 9, 30, 100, 10, 1), run(3, 9.5, 28, 100, 10, 1),
+		run(4, 7, 0, 100, 10, 1), run(5, 6, 0, 100, 10, 1), run(6, 17, 50, 100, 10, 1), run(7, 16, 80, 100, 10, 1),
+		run(9, 9, 50, 100, 200, 1),
+	}
 	ok, table := reportArchive(good)
 	require.True(t, ok, table)
-	require.Contains(t, table, "| ours, parquet | 5.00 | 1.00 | 50.0 | 0.62 | 0 | 10 |")
-	require.Contains(t, table, "| peer, otlp_json + gzip | 5.00 | 1.00 | 80.0 | 1.00 | 0 | 10 |")
-	for name, bad := range map[string]archiveRun{
-		"slow":   run(2, 14, 50, 100, 10),
-		"large":  run(2, 12, 60, 100, 10),
-		"lost":   run(2, 12, 50, 99, 10),
-		"memory": run(5, 9, 50, 100, 300),
+	require.Contains(t, table, "| uniform | ours, parquet | 5.00 | 0.91 | 30.0 | 1.07 | 0 | 10 | PASS |")
+	require.Contains(t, table, "| uniform | peer, otlp_json + gzip | 5.50 | 1.00 | 28.0 | 1.00 | 0 | 10 | – |")
+	require.Contains(t, table, "| mixed | ours, parquet | 10.00 | 1.00 | 50.0 | 0.62 | 0 | 10 | PASS |")
+	require.Contains(t, table, "| partitioned | ours, parquet | – | – | 50.0 | – | 0 | 200 | PASS |")
+	for name, test := range map[string]struct {
+		at      int
+		run     archiveRun
+		verdict string
+	}{
+		"slow":                  {2, run(2, 10.5, 30, 100, 10, 1), failed},
+		"uniform lost":          {2, run(2, 9, 30, 99, 10, 1), failed},
+		"slower than the ratio": {6, run(6, 19, 50, 100, 10, 1), failed},
+		"large":                 {6, run(6, 17, 60, 100, 10, 1), failed},
+		"lost":                  {6, run(6, 17, 50, 99, 10, 1), failed},
+		"memory":                {8, run(9, 9, 50, 100, 300, 1), failed},
+		"rate":                  {2, run(2, 9, 30, 100, 10, 0.8), void},
 	} {
-		runs := []archiveRun{good[0], good[1], bad, good[3], good[4]}
-		if bad.way.memory {
-			runs = append(good[:4:4], bad)
-		}
+		runs := slices.Clone(good)
+		runs[test.at] = test.run
 		ok, table := reportArchive(runs)
 		require.False(t, ok, "%s\n%s", name, table)
+		require.Contains(t, table, "| "+test.verdict+" |", name)
 	}
+	without := slices.DeleteFunc(slices.Clone(good), func(r archiveRun) bool { return r.way.side == "peer" })
+	ok, table = reportArchive(without)
+	require.True(t, ok, table)
 }
 
 func TestWithoutArchive(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -41,7 +42,7 @@ func main() {
 }
 
 // fullArchive is how many spans the archive's runs send, without -quick.
-const fullArchive = 200_000
+const fullArchive = 150_000
 
 // settings are the command line.
 type settings struct {
@@ -166,22 +167,29 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 }
 
 // runArchives measures the archive, each side and way in turn.
-func runArchives(ctx context.Context, s settings, sides []side, stderr io.Writer) (runs []archiveRun, err error) {
+func runArchives(ctx context.Context, s settings, sides []side, stderr io.Writer) (runs archiveRuns, err error) {
 	if s.archive == 0 {
 		return nil, nil
 	}
 	for round := range s.rounds {
 		for _, way := range archiveWays {
-			if way.memory && round > 0 {
+			if way.load == partitionedSpans && round > 0 {
 				continue
 			}
 			for _, sd := range sides {
-				if sd.name != way.side || way.memory && s.archive < fullArchive {
+				if sd.name != way.side || way.load == partitionedSpans && s.archive < fullArchive {
 					continue
 				}
-				r, err := runArchive(ctx, sd.binary, way, archiveRate, int64(s.archive))
+				profile := ""
+				if s.profiles != "" {
+					name := fmt.Sprintf("archive-%s-%s-%d.cpu.pprof", way.load, way.name, round+1)
+					if profile, err = filepath.Abs(filepath.Join(s.profiles, strings.NewReplacer(" ", "", ",", "-").Replace(name))); err != nil {
+						return runs, err
+					}
+				}
+				r, err := runArchive(ctx, sd.binary, way, archiveRate, int64(s.archive), profile)
 				if err != nil {
-					return runs, fmt.Errorf("archive, %s: %w", way.name, err)
+					return runs, fmt.Errorf("archive, %s spans, %s: %w", way.load, way.name, err)
 				}
 				fmt.Fprintln(stderr, r)
 				runs = append(runs, r)

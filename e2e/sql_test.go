@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,14 +12,17 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
-	"github.com/tailwater-otel/tailwater/internal/archive"
 	"github.com/tailwater-otel/tailwater/internal/archive/archivetest"
+	"github.com/tailwater-otel/tailwater/internal/s3test"
 )
 
 // duckDB runs SQL on files. Each result is its rows, by column.
@@ -55,40 +59,85 @@ type archived struct {
 	duration, first, last               int64
 	kinds                               map[string]int64
 	sample                              []archivetest.Row
-	trace                               string // of one of them
+	trace                               string   // of one of them
+	segments                            []string // ids of entities that came over UDP
 }
 
-// newArchive writes n spans as the exporter does, in files of some 50,000.
+// intoBucket archives into a real S3 server, in files of some 100,000 spans.
+const intoBucket = `
+exporters:
+  awss3:
+    marshaler: parquet
+    s3uploader:
+      region: us-east-1
+      s3_bucket: ${env:BUCKET}
+      s3_prefix: spans
+      endpoint: ${env:BUCKET_ENDPOINT}
+      s3_force_path_style: true
+    parquet:
+      spool_directory: ${env:TAILWATER_STATE}/spool
+      late_limit: 0s
+      max_file_bytes: 16777216
+      max_file_age: 5s
+      row_group_rows: 20000
+service:
+  pipelines:
+    traces:
+      exporters: [awss3]
+`
+
+// newArchive sends n spans to the collector, which puts them into a bucket, and
+// some segments, and gets its objects.
 func newArchive(t *testing.T, n int) *archived {
 	t.Helper()
-	a := &archived{root: t.TempDir(), kinds: map[string]int64{}}
-	folder := filepath.Join(a.root, archivetest.Start.Format("dt=2006-01-02/hour=15"))
-	require.NoError(t, os.MkdirAll(folder, 0o755))
+	server := s3test.Start(t)
+	c := start(t, setup{configs: base(t, intoBucket), env: append(s3test.Env(),
+		"FAKE_XRAY=http://127.0.0.1:9", "BUCKET="+s3test.Bucket, "BUCKET_ENDPOINT="+server.Endpoint)})
+	a := &archived{kinds: map[string]int64{}}
+	a.segments = newUDPSender(t, c).segments(c, 3*burst)
+	sender := newOTLPSender(t, c)
 	m := archivetest.NewMixed(42, 1000)
-	for file := 0; a.spans < int64(n); file++ {
-		var batches []ptrace.Traces
-		for spans := 0; spans < min(50_000, n); {
-			td := m.Next(200)
-			spans += td.SpanCount()
-			batches = append(batches, td)
-		}
-		rows := archivetest.Rows(batches...)
-		f, err := os.Create(filepath.Join(folder, fmt.Sprintf("%04d.parquet", file)))
-		require.NoError(t, err)
-		w := archive.NewWriter(f, archive.Options{Collector: "c1", RowGroupRows: 20_000})
-		require.NoError(t, archivetest.Write(w, rows, archivetest.Start))
-		_, err = w.Close()
-		require.NoError(t, err)
-		require.NoError(t, f.Close())
-		for i, r := range rows {
-			a.count(r.Span)
-			if i%(1+n/300) == 7 {
+	for a.spans < int64(n) {
+		td := m.Next(100)
+		for _, r := range archivetest.Rows(td) {
+			if a.spans%int64(1+n/300) == 7 {
+				r = archivetest.Rows(r.Traces())[0] // a copy, without the rest of td
 				a.sample = append(a.sample, r)
 			}
+			a.count(r.Span)
+		}
+		sender.send(td)
+	}
+	all := float64(a.spans) + float64(len(a.segments))
+	require.Eventually(t, func() bool { return c.metric("exporter_awss3_spans_archived") >= all }, 5*time.Minute, 100*time.Millisecond)
+	c.stop()
+	require.Empty(t, c.complaints())
+	a.trace = a.sample[len(a.sample)/2].Span.TraceID().String()
+	a.root = download(t, server)
+	return a
+}
+
+// download gets the objects of the bucket through the AWS SDK: DuckDB reads S3
+// only with an extension that is not in its npm package.
+func download(t *testing.T, server *s3test.Server) (root string) {
+	root = t.TempDir()
+	client := server.Client(t)
+	pages := s3.NewListObjectsV2Paginator(client, &s3.ListObjectsV2Input{Bucket: aws.String(s3test.Bucket), Prefix: aws.String("spans/")})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(t.Context())
+		require.NoError(t, err)
+		for _, o := range page.Contents {
+			reply, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String(s3test.Bucket), Key: o.Key})
+			require.NoError(t, err)
+			text, err := io.ReadAll(reply.Body)
+			require.NoError(t, err)
+			require.NoError(t, reply.Body.Close())
+			name := filepath.Join(root, filepath.FromSlash(*o.Key))
+			require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o755))
+			require.NoError(t, os.WriteFile(name, text, 0o600))
 		}
 	}
-	a.trace = a.sample[len(a.sample)/2].Span.TraceID().String()
-	return a
+	return root
 }
 
 func (a *archived) count(span ptrace.Span) {
@@ -113,10 +162,10 @@ func (a *archived) count(span ptrace.Span) {
 	}
 }
 
-// TestArchiveInDuckDB: what a foreign reader of Parquet says of an archive is
-// what was written: counts, sums, and whole rows of a sample.
+// TestArchiveInDuckDB: what a foreign reader of Parquet says of an archive in S3
+// is what was sent: counts, sums, and whole rows of a sample.
 func TestArchiveInDuckDB(t *testing.T) {
-	n := 1_000_000 // some 20 seconds of CPU
+	n := 1_000_000 // some 25 seconds of CPU
 	if testing.Short() {
 		n = 60_000
 	}
@@ -128,10 +177,12 @@ func TestArchiveInDuckDB(t *testing.T) {
 	results := duckDB(t, viewOf(a.root), []string{
 		"SELECT count(*) AS spans, sum(duration_nano)::BIGINT AS duration, min(start_time_unix_nano) AS first, max(start_time_unix_nano) AS last, " +
 			"sum(len(events))::BIGINT AS events, sum(len(links))::BIGINT AS links, sum(http_response_status_code)::BIGINT AS status, " +
-			"count(*) FILTER (is_root) AS roots, count(*) FILTER (epoch_us(start_time) != start_time_unix_nano // 1000) AS odd FROM spans",
-		"SELECT kind, count(*) AS n FROM spans GROUP BY kind",
+			"count(*) FILTER (is_root) AS roots, count(*) FILTER (epoch_us(start_time) != start_time_unix_nano // 1000) AS odd FROM spans WHERE " + ofMixed,
+		"SELECT kind, count(*) AS n FROM spans WHERE " + ofMixed + " GROUP BY kind",
 		"SELECT * FROM spans WHERE (trace_id, span_id) IN (" + strings.Join(keys, ",") + ")",
 		fmt.Sprintf("SELECT bool_or(bloom_filter_excludes) AS excludes FROM parquet_bloom_probe('%s/**/*.parquet', 'trace_id', '%032d')", a.root, 1),
+		"SELECT span_id FROM spans WHERE NOT " + ofMixed,
+		"SELECT count(DISTINCT filename) AS files, count(DISTINCT collector_id) AS collectors FROM read_parquet('" + a.root + "/**/*.parquet', filename = true)",
 	})
 	text := func(n int64) string { return strconv.FormatInt(n, 10) }
 	assert.Equal(t, []map[string]any{{
@@ -146,6 +197,13 @@ func TestArchiveInDuckDB(t *testing.T) {
 	}
 	assert.Equal(t, a.kinds, kinds)
 	assert.Equal(t, []map[string]any{{"excludes": true}}, results[3], "no bloom filter rules out a trace that is not there")
+	var segments []string
+	for _, row := range results[4] {
+		segments = append(segments, row["span_id"].(string))
+	}
+	assert.ElementsMatch(t, a.segments, segments, "segments that came over UDP")
+	assert.Equal(t, "1", results[5][0]["collectors"])
+	t.Logf("%d spans in %v files", a.spans, results[5][0]["files"])
 
 	bySpan := map[string]map[string]any{}
 	for _, row := range results[2] {
@@ -156,6 +214,9 @@ func TestArchiveInDuckDB(t *testing.T) {
 		checkRow(t, r, bySpan[r.Span.TraceID().String()+r.Span.SpanID().String()])
 	}
 }
+
+// ofMixed is true of the spans of archivetest.Mixed.
+var ofMixed = "dt = '" + archivetest.Start.Format(time.DateOnly) + "'"
 
 // flatOf names the attributes that columns are made of, for those that the
 // sample has.
@@ -204,7 +265,7 @@ func checkRow(t *testing.T, r archivetest.Row, row map[string]any) {
 		"parent_span_id": parent, "xray_trace_id": "1-" + id[:8] + "-" + id[8:], "name": span.Name(), "duration_nano": duration,
 		"start_time_unix_nano": strconv.FormatInt(int64(span.StartTimestamp()), 10), "kind": strings.ToUpper(span.Kind().String()),
 		"status_code": strings.ToUpper(span.Status().Code().String()), "status_message": message, "flags": flags,
-		"is_root": span.ParentSpanID().IsEmpty(), "dt": "2026-03-14", "hour": "09", "collector_id": "c1", "is_late": false, "raw": nil,
+		"is_root": span.ParentSpanID().IsEmpty(), "dt": "2026-03-14", "hour": "09", "is_late": false, "raw": nil,
 	} {
 		assert.Equal(t, want, row[column], "%s of span %s", column, span.SpanID())
 	}
@@ -297,6 +358,6 @@ func TestAthenaQueries(t *testing.T) {
 		require.NoError(t, err)
 		total += n
 	}
-	assert.Equal(t, a.spans, total, "cost by service counts all spans")
+	assert.Equal(t, a.spans, total, "cost by service counts all spans of its days")
 	assert.Len(t, results[5], 5, "the statements of the shop, and the one of the X-Ray segments")
 }

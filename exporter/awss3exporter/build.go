@@ -66,6 +66,7 @@ func (b *builder) build(ctx context.Context, g *spool.Segment, create, temporary
 		of:      b.partitions.cached(),
 		origins: newOrigins(file),
 		decoded: map[int64]decodedOrigin{},
+		span:    ptrace.NewSpan(),
 		open:    map[string]*partitionFile{},
 	}
 	s := &sorter{create: temporary, name: func(n int) string { return g.Name(n, ".run") }, limit: b.runBytes, window: b.window()}
@@ -76,15 +77,13 @@ func (b *builder) build(ctx context.Context, g *spool.Segment, create, temporary
 	}
 	if err == nil {
 		m.choose()
+		n := 0
 		err = s.merged(func(ref *spanRef, span []byte) error {
-			if len(m.batch) == 0 && ctx.Err() != nil {
+			if n++; n%128 == 0 && ctx.Err() != nil {
 				return ctx.Err()
 			}
 			return m.add(ref, span)
 		})
-	}
-	if err == nil {
-		err = m.flush()
 	}
 	if err == nil {
 		err = m.closeAll(nil)
@@ -113,10 +112,9 @@ type merge struct {
 	origins *origins
 	decoded map[int64]decodedOrigin
 
-	batch   []spanRef
-	bytes   []byte   // the batch's records, one after the other
-	records [][]byte // the same, for decode
-	message []byte   // of decode
+	bytes   []byte      // of spans: the writers have texts in it
+	span    ptrace.Span // each, one after the other
+	message []byte      // of decode
 	open    map[string]*partitionFile
 	outputs []spool.Output
 }
@@ -225,60 +223,36 @@ func (m *merge) place(ref *spanRef) (string, int) {
 	return m.of(time.Unix(0, ref.ingest)), why
 }
 
-// Spans are decoded in batches: one by one, each would cost a message.
-const (
-	batchSpans = 128
-	batchBytes = 1 << 20
-)
+// chunkBytes are allocated at a time for the bytes of spans. They are free again
+// when the writers have written the last of their texts.
+const chunkBytes = 64 << 10
 
+// add writes a span.
 func (m *merge) add(ref *spanRef, span []byte) error {
-	m.batch = append(m.batch, *ref)
-	m.batch[len(m.batch)-1].at = uint32(len(m.bytes))
+	if cap(m.bytes)-len(m.bytes) < len(span) {
+		m.bytes = make([]byte, 0, max(chunkBytes, len(span)))
+	}
+	from := len(m.bytes)
 	m.bytes = append(m.bytes, span...)
-	if len(m.batch) < batchSpans && len(m.bytes) < batchBytes {
+	if readSpan(m.bytes[from:len(m.bytes):len(m.bytes)], m.span) {
+		return m.write(ref, m.span)
+	}
+	decoded, err := m.decode(span)
+	if err != nil {
+		m.done.unreadable++
 		return nil
 	}
-	return m.flush()
+	return m.write(ref, decoded)
 }
 
-// flush decodes the batch and writes its spans.
-func (m *merge) flush() error {
-	records := m.records[:0]
-	for i := range m.batch {
-		records = append(records, m.bytes[m.batch[i].at:][:m.batch[i].size])
-	}
-	m.records = records
-	spans, err := m.decode(records)
-	for i := range m.batch {
-		if err == nil {
-			err = m.write(&m.batch[i], spans.At(i))
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		// One of them is bad: only that one is lost.
-		one, bad := m.decode(records[i : i+1])
-		if bad != nil {
-			m.done.unreadable++
-		} else if err := m.write(&m.batch[i], one.At(0)); err != nil {
-			return err
-		}
-	}
-	m.batch, m.bytes = m.batch[:0], m.bytes[:0]
-	return nil
-}
-
-func (m *merge) decode(records [][]byte) (ptrace.SpanSlice, error) {
-	if len(records) == 0 {
-		return ptrace.NewSpanSlice(), nil
-	}
-	m.message = (&origin{}).appendData(m.message[:0], records...)
+// decode makes a span of any message that is one.
+func (m *merge) decode(record []byte) (ptrace.Span, error) {
+	m.message = (&origin{}).appendData(m.message[:0], record)
 	td, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(m.message) // which copies
 	if err != nil {
-		return ptrace.SpanSlice{}, err
+		return ptrace.Span{}, err
 	}
-	return td.ResourceSpans().At(0).ScopeSpans().At(0).Spans(), nil
+	return td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0), nil
 }
 
 func (m *merge) write(ref *spanRef, span ptrace.Span) error {

@@ -6,12 +6,14 @@ import (
 	"github.com/parquet-go/parquet-go"
 )
 
-// batch holds rows by column, as the columns take them. Most columns of a row
-// have no value: those that have none in the whole batch get one shared slice.
-// What was written is not cleared: it keeps the spans of a batch alive at most.
+// batch holds rows by column, as the columns take them. Most columns have no
+// value for long stretches of rows: they get those rows all at once, when one has
+// a value or the row group ends.
+// What was written is cleared: a text may keep much memory of its span's alive.
 type batch struct {
 	values [numLeaves][]parquet.Value
 	filled [numLeaves]int // the rows that values has
+	owed   [numLeaves]int // rows without a value, before those, that the column has not got
 	rows   int
 	bytes  int // of the texts, about
 	arena  *arena
@@ -41,20 +43,21 @@ func (b *batch) pad(l leaf) {
 	b.filled[l] = b.rows
 }
 
-// flush writes the rows to the columns and empties b.
+// flush writes the rows to the columns that have values in them, and empties b.
 func (b *batch) flush(columns []*parquet.ColumnWriter) error {
 	for l := range numLeaves {
-		values := nulls[:b.rows]
-		if b.filled[l] > 0 {
-			b.pad(l)
-			values = b.values[l]
-		}
-		if len(values) == 0 {
+		if b.filled[l] == 0 {
+			b.owed[l] += b.rows
 			continue
 		}
-		if _, err := columns[l].WriteRowValues(values); err != nil {
-			return fmt.Errorf("write column %s: %w", leafPaths[l], err)
+		if err := b.pay(columns, l); err != nil {
+			return err
 		}
+		b.pad(l)
+		if err := write(columns, l, b.values[l]); err != nil {
+			return err
+		}
+		clear(b.values[l])
 		b.values[l], b.filled[l] = b.values[l][:0], 0
 	}
 	b.rows, b.bytes = 0, 0
@@ -62,6 +65,45 @@ func (b *batch) flush(columns []*parquet.ColumnWriter) error {
 	return nil
 }
 
+// finish is flush at the end of a row group: all columns get all rows.
+func (b *batch) finish(columns []*parquet.ColumnWriter) error {
+	if err := b.flush(columns); err != nil {
+		return err
+	}
+	for l := range numLeaves {
+		if b.owed[l] == 0 {
+			continue
+		}
+		if err := b.pay(columns, l); err != nil {
+			return err
+		}
+		// The last page, so that the next column gets its memory.
+		if err := columns[l].Flush(); err != nil {
+			return fmt.Errorf("write column %s: %w", leafPaths[l], err)
+		}
+	}
+	return nil
+}
+
+// pay writes the rows without a value that a column has not got.
+func (b *batch) pay(columns []*parquet.ColumnWriter, l leaf) error {
+	for b.owed[l] > 0 {
+		n := min(b.owed[l], len(nulls))
+		if err := write(columns, l, nulls[:n]); err != nil {
+			return err
+		}
+		b.owed[l] -= n
+	}
+	return nil
+}
+
+func write(columns []*parquet.ColumnWriter, l leaf, values []parquet.Value) error {
+	if _, err := columns[l].WriteRowValues(values); err != nil {
+		return fmt.Errorf("write column %s: %w", leafPaths[l], err)
+	}
+	return nil
+}
+
 // nulls are the values of rows that have none. All columns share them, so that
 // they stay in the processor's cache.
-var nulls [maxBatchRows]parquet.Value
+var nulls [512]parquet.Value

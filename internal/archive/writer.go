@@ -184,15 +184,18 @@ func (w *Writer) Write(res pcommon.Resource, resSchema string, scope pcommon.Ins
 	w.batch.bytes += size
 	w.groupBytes += size
 	w.groupRows++
-	if w.batch.rows >= maxBatchRows || w.batch.bytes >= maxBatchBytes || w.groupRows >= w.options.RowGroupRows || w.groupBytes >= maxGroupBytes {
-		if err := w.batch.flush(w.columns); err != nil {
+	switch {
+	case w.groupRows >= w.options.RowGroupRows || w.groupBytes >= maxGroupBytes:
+		w.groupRows, w.groupBytes = 0, 0
+		if err := w.batch.finish(w.columns); err != nil {
 			return w.fail(err)
 		}
-	}
-	if w.groupRows >= w.options.RowGroupRows || w.groupBytes >= maxGroupBytes {
-		w.groupRows, w.groupBytes = 0, 0
 		if err := w.parquet.Flush(); err != nil {
 			return w.fail(fmt.Errorf("write a row group: %w", err))
+		}
+	case w.batch.rows >= maxBatchRows || w.batch.bytes >= maxBatchBytes:
+		if err := w.batch.flush(w.columns); err != nil {
+			return w.fail(err)
 		}
 	}
 	return nil
@@ -244,7 +247,7 @@ func (w *Writer) Close() (Info, error) {
 	if w.err != nil {
 		return Info{}, w.err
 	}
-	if err := w.batch.flush(w.columns); err != nil {
+	if err := w.batch.finish(w.columns); err != nil {
 		return Info{}, w.fail(err)
 	}
 	w.digest.Sum(w.info.Digest[:0])

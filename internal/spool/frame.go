@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -61,6 +62,7 @@ func appendHeader(out []byte, node [16]byte, epoch uint64) []byte {
 
 func appendFrame(out []byte, f *Frame) []byte {
 	start := len(out)
+	out = slices.Grow(out, frameHeaderSize+len(f.Payload))
 	out = binary.LittleEndian.AppendUint32(out, uint32(len(f.Payload)))
 	out = append(out, 0, 0, 0, 0)
 	out = binary.LittleEndian.AppendUint64(out, f.Seq)

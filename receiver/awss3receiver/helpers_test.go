@@ -139,7 +139,6 @@ func assertSame(t testing.TB, want, got []archivetest.Row) {
 type fakeS3 struct {
 	mu      sync.Mutex
 	objects map[string][]byte
-	bytes   int // of objects that were sent
 	// fault may answer a request; it says whether it did.
 	fault func(w http.ResponseWriter, r *http.Request, n int) bool
 	n     int
@@ -178,28 +177,7 @@ func (s *fakeS3) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("ETag", etagOf(text))
-	count := &countingWriter{ResponseWriter: w}
-	http.ServeContent(count, r, "", time.Time{}, bytes.NewReader(text))
-	s.bytes += count.n
-}
-
-// sent returns how many bytes of objects were sent since it was asked last.
-func (s *fakeS3) sent() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := s.bytes
-	s.bytes = 0
-	return n
-}
-
-type countingWriter struct {
-	http.ResponseWriter
-	n int
-}
-
-func (w *countingWriter) Write(b []byte) (int, error) {
-	w.n += len(b)
-	return w.ResponseWriter.Write(b)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(text))
 }
 
 func etagOf(text []byte) string { return fmt.Sprintf(`"%d"`, len(text)) }

@@ -201,43 +201,6 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// TestFindTraceReadsLittle: to find a trace, the ends of the files are read and
-// the row groups that have it, not more.
-func TestFindTraceReadsLittle(t *testing.T) {
-	all := archivetest.MixedRows(8, 30_000)
-	third := len(all) / 3
-	s := &fakeS3{objects: map[string][]byte{}}
-	total, largest := 0, 0
-	for i, part := range [][]archivetest.Row{all[:third], all[third : 2*third], all[2*third:]} {
-		text := parquetOf(t, part, 1000)
-		s.objects[hour+string("abc"[i])+".parquet"] = text
-		total, largest = total+len(text), max(largest, len(text)/(len(part)/1000))
-	}
-	cfg := s.start(t)
-	wanted := all[len(all)/2]
-	cfg.TraceIDs = []string{wanted.Span.TraceID().String()}
-	var want []archivetest.Row
-	for _, r := range all {
-		if r.Span.TraceID() == wanted.Span.TraceID() {
-			want = append(want, r)
-		}
-	}
-	h := newHarness(t, cfg, nil)
-	h.replayAll(t)
-	assertSame(t, want, rows(t, h.spans.AllTraces()))
-	// Three ends, and for two row groups at most (a trace may go over their
-	// border) a column and the group; one more for a false yes of a filter.
-	most := 3*tailBytes + 4*largest
-	assert.LessOrEqual(t, s.sent(), most, "of %d bytes", total)
-	assert.Greater(t, total, 2*most, "the test needs larger files")
-
-	cfg.TraceIDs = []string{"00000000000000000000000000000001"}
-	h = newHarness(t, cfg, nil)
-	h.replayAll(t)
-	assert.Zero(t, h.spans.SpanCount())
-	assert.LessOrEqual(t, s.sent(), 3*tailBytes+largest, "an unknown trace is found out by the filters")
-}
-
 // TestStoreFaults: troubles that pass are waited for, those of one object are
 // counted, and nothing is replayed twice.
 func TestStoreFaults(t *testing.T) {

@@ -1,6 +1,14 @@
 package tracebuffer
 
-import "go.opentelemetry.io/collector/pdata/ptrace"
+import (
+	"errors"
+
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/tailwater-otel/tailwater/internal/otlpspan"
+)
+
+var errWire = errors.New("not an OTLP message")
 
 // Traces decodes the spans, each with room for spare more attributes. Spans of
 // equal resources, and of equal scopes that follow each other, stand together.
@@ -53,7 +61,7 @@ type run struct {
 // read fills the frame, with the chunks of each resource together.
 func (f *frame) read(chunks []chunk) error {
 	var firsts []int
-	next := make([]int, len(chunks)) // the next chunk of the same resource, plus one
+	after := make([]int, len(chunks)) // the next chunk of the same resource, plus one
 	if len(chunks) == 1 {
 		firsts = []int{0}
 	} else {
@@ -68,7 +76,7 @@ func (f *frame) read(chunks []chunk) error {
 				}
 			}
 			if at != i {
-				next[last[at]] = i + 1
+				after[last[at]] = i + 1
 			}
 			last[at] = i
 		}
@@ -76,13 +84,13 @@ func (f *frame) read(chunks []chunk) error {
 	var scopes []byte
 	for _, i := range firsts {
 		scopes, f.scope = scopes[:0], ""
-		for j := i + 1; j != 0; j = next[j-1] {
+		for j := i + 1; j != 0; j = after[j-1] {
 			var err error
 			if scopes, err = f.readScopes(scopes, chunks[j-1].scopes, j == i+1); err != nil {
 				return err
 			}
 		}
-		f.message = appendResource(f.message, chunks[i].resource.Header, scopes)
+		f.message = otlpspan.AppendResource(f.message, chunks[i].resource.Header, scopes)
 	}
 	return nil
 }
@@ -92,18 +100,18 @@ func (f *frame) read(chunks []chunk) error {
 // of the same resource, the run belongs to it.
 func (f *frame) readScopes(to []byte, encoded string, newResource bool) ([]byte, error) {
 	for at := 0; at < len(encoded); {
-		tag, _, start, end := next(encoded, at)
-		if end < 0 || tag != tagScopeSpans {
+		tag, _, start, end := otlpspan.Next(encoded, at)
+		if end < 0 || tag != otlpspan.TagScopeSpans {
 			return nil, errWire
 		}
 		content, header := encoded[start:end], 0
 		at = end
 		for header < len(content) {
-			tag, _, _, end := next(content, header)
+			tag, _, _, end := otlpspan.Next(content, header)
 			if end < 0 {
 				return nil, errWire
 			}
-			if tag == tagSpan {
+			if tag == otlpspan.TagSpan {
 				break
 			}
 			header = end
@@ -112,7 +120,7 @@ func (f *frame) readScopes(to []byte, encoded string, newResource bool) ([]byte,
 		if newResource = false; r.first {
 			f.scopes++
 			f.scope = content[:header]
-			to = AppendScope(to, []byte(f.scope), 0)
+			to = otlpspan.AppendScope(to, []byte(f.scope), 0)
 		}
 		f.runs = append(f.runs, r)
 	}
@@ -123,19 +131,19 @@ func (f *frame) readScopes(to []byte, encoded string, newResource bool) ([]byte,
 func decode(encoded string, to ptrace.SpanSlice, spare int) error {
 	attributes := 8
 	for at := 0; at < len(encoded); {
-		tag, _, start, end := next(encoded, at)
-		if end < 0 || tag != tagSpan {
+		tag, _, start, end := otlpspan.Next(encoded, at)
+		if end < 0 || tag != otlpspan.TagSpan {
 			return errWire
 		}
 		span := to.AppendEmpty()
 		// Spans of a scope often have as many attributes as the one before.
 		span.Attributes().EnsureCapacity(attributes + spare)
-		if !readSpan(encoded[start:end], span) {
+		if !otlpspan.Read(encoded[start:end], span) {
 			if err := decodeAlone(encoded[at:end], span); err != nil {
 				return err
 			}
 		}
-		attributes = min(span.Attributes().Len(), mostAttributes)
+		attributes = min(span.Attributes().Len(), otlpspan.MostAttributes)
 		at = end
 	}
 	return nil
@@ -143,71 +151,11 @@ func decode(encoded string, to ptrace.SpanSlice, spare int) error {
 
 // decodeAlone has pdata decode a field that holds a span.
 func decodeAlone(field string, to ptrace.Span) error {
-	alone := append(AppendScope(nil, nil, len(field)), field...)
-	td, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(appendResource(nil, nil, alone))
+	alone := append(otlpspan.AppendScope(nil, nil, len(field)), field...)
+	td, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(otlpspan.AppendResource(nil, nil, alone))
 	if err != nil {
 		return err
 	}
 	td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).MoveTo(to)
 	return nil
-}
-
-// next reads the field of a message that begins at at, and returns what it
-// holds: a number, or m[start:end]. end is also where the next one begins, and
-// -1 at what is no field. The message is a string so that what is found in it
-// need not be copied, and positions are ints because they cost the garbage
-// collector nothing.
-func next(m string, at int) (tag, number uint64, start, end int) {
-	tag, at = uvarint(m, at)
-	if at < 0 {
-		return 0, 0, 0, -1
-	}
-	switch tag & 7 {
-	case wireVarint:
-		number, at = uvarint(m, at)
-		return tag, number, 0, at
-	case wireBytes:
-		size, at := uvarint(m, at)
-		if at < 0 || size > uint64(len(m)-at) {
-			return 0, 0, 0, -1
-		}
-		return tag, 0, at, at + int(size)
-	case wire64:
-		if len(m)-at < 8 {
-			return 0, 0, 0, -1
-		}
-		b := m[at : at+8]
-		number = uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
-			uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
-		return tag, number, 0, at + 8
-	case wire32:
-		if len(m)-at < 4 {
-			return 0, 0, 0, -1
-		}
-		b := m[at : at+4]
-		return tag, uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24, 0, at + 4
-	}
-	return 0, 0, 0, -1
-}
-
-// uvarint reads a number, and returns where it ends, or -1.
-func uvarint(m string, at int) (uint64, int) {
-	if at < len(m) && m[at] < 0x80 {
-		return uint64(m[at]), at + 1
-	}
-	return longUvarint(m, at)
-}
-
-func longUvarint(m string, at int) (n uint64, end int) {
-	for shift := 0; at < len(m) && shift < 64; at, shift = at+1, shift+7 {
-		b := m[at]
-		if shift == 63 && b > 1 {
-			break // more than 64 bits
-		}
-		n |= uint64(b&0x7f) << shift
-		if b < 0x80 {
-			return n, at + 1
-		}
-	}
-	return 0, -1
 }

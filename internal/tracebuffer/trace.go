@@ -43,7 +43,7 @@ func (s *Span) Superseded() bool { return s.Flags&superseded != 0 }
 // Resource is what the spans of one ResourceSpans share. It is encoded once,
 // whatever number of traces it has spans of, and counted once.
 type Resource struct {
-	Header []byte // encoded, see AppendResource
+	Header []byte // see otlpspan.AppendResourceHeader
 	// Facts is what the user of the buffer knows of it. It is not counted.
 	Facts any
 

@@ -9,6 +9,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/tailwater-otel/tailwater/internal/otlpspan"
 )
 
 var epoch = time.Unix(1_700_000_000, 0)
@@ -98,13 +100,13 @@ func TestOldestComesFirst(t *testing.T) {
 func chunksOf(td ptrace.Traces) *Kept {
 	k := &Kept{Spans: td.SpanCount()}
 	for _, rs := range td.ResourceSpans().All() {
-		res := &Resource{Header: AppendResource(nil, rs)}
+		res := &Resource{Header: otlpspan.AppendResourceHeader(nil, rs)}
 		for _, ss := range rs.ScopeSpans().All() {
-			header, spans := AppendScopeHeader(nil, ss), []byte(nil)
+			header, spans := otlpspan.AppendScopeHeader(nil, ss), []byte(nil)
 			for _, span := range ss.Spans().All() {
-				spans = AppendSpan(spans, span)
+				spans = otlpspan.Append(spans, span)
 			}
-			scopes := append(AppendScope(nil, header, len(spans)), spans...)
+			scopes := append(otlpspan.AppendScope(nil, header, len(spans)), spans...)
 			k.chunks = append(k.chunks, chunk{res, string(scopes)})
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/tailwater-otel/tailwater/internal/otlpspan"
 	"github.com/tailwater-otel/tailwater/internal/segmentspan"
 	"github.com/tailwater-otel/tailwater/internal/tracebuffer"
 	"github.com/tailwater-otel/tailwater/internal/tracestate"
@@ -99,7 +100,7 @@ func (c *collector) resource(rs ptrace.ResourceSpans, want *tracesummary.Wanted)
 	c.wire, c.scopes = c.wire[:0], c.scopes[:0]
 	for j, ss := range rs.ScopeSpans().All() {
 		from := len(c.wire)
-		c.wire = tracebuffer.AppendScopeHeader(c.wire, ss)
+		c.wire = otlpspan.AppendScopeHeader(c.wire, ss)
 		c.scopes = append(c.scopes, part{from, len(c.wire)})
 		for _, span := range ss.Spans().All() {
 			id := tracebuffer.ID(span.TraceID())
@@ -108,7 +109,7 @@ func (c *collector) resource(rs ptrace.ResourceSpans, want *tracesummary.Wanted)
 				continue
 			}
 			from := len(c.wire)
-			c.wire = tracebuffer.AppendSpan(c.wire, span)
+			c.wire = otlpspan.Append(c.wire, span)
 			e := entry{next: -1, scope: int32(j), wire: part{from, len(c.wire)}, from: int32(len(c.facts))}
 			e.span, c.facts = tracesummary.Describe(c.describer, span, &res, want, c.facts)
 			e.to = int32(len(c.facts))
@@ -144,7 +145,7 @@ func (c *collector) resource(rs ptrace.ResourceSpans, want *tracesummary.Wanted)
 
 // shared returns a resource, the same one again if it is known.
 func (c *collector) shared(rs ptrace.ResourceSpans) *tracebuffer.Resource {
-	c.wire = tracebuffer.AppendResource(c.wire[:0], rs)
+	c.wire = otlpspan.AppendResourceHeader(c.wire[:0], rs)
 	header := c.wire
 	if r, known := c.resources[string(header)]; known {
 		return r
@@ -167,13 +168,13 @@ func (c *collector) shared(rs ptrace.ResourceSpans) *tracebuffer.Resource {
 func (c *collector) encode(in *incoming) string {
 	total := 0
 	c.runs(in, func(_ int32, scope int32, size int) {
-		total += tracebuffer.ScopeSize(c.scopes[scope].size(), size)
+		total += otlpspan.ScopeSize(c.scopes[scope].size(), size)
 	})
 	var out strings.Builder
 	out.Grow(total)
 	c.runs(in, func(from int32, scope int32, size int) {
 		header := c.scopes[scope]
-		c.head = tracebuffer.AppendScope(c.head[:0], c.wire[header.from:header.to], size)
+		c.head = otlpspan.AppendScope(c.head[:0], c.wire[header.from:header.to], size)
 		out.Write(c.head)
 		for at := from; at >= 0 && c.entries[at].scope == scope; at = c.entries[at].next {
 			span := c.entries[at].wire

@@ -1,4 +1,4 @@
-package tracebuffer
+package otlpspan
 
 import (
 	"math"
@@ -7,25 +7,17 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// Wire types of protobuf, the low bits of a tag.
-const (
-	wireVarint = 0 // left out of the tags below
-	wire64     = 1
-	wireBytes  = 2
-	wire32     = 5
-)
+// MostAttributes is the number of attributes up to which looking for duplicates
+// among them costs less than pdata's way. Read leaves alone what has more.
+const MostAttributes = 64
 
-// mostAttributes is the number of attributes up to which looking for duplicates
-// among them costs less than pdata's way.
-const mostAttributes = 64
-
-// readSpan decodes an OTLP Span, of which it keeps parts of the text. It
-// reports false, and leaves behind what is to be overwritten, where one is not
-// of the usual kind: it has links, values that are no scalars, keys that occur
-// twice, or what OTLP does not know.
-func readSpan(m string, span ptrace.Span) bool {
+// Read decodes an OTLP Span, of which it keeps parts of the text, into an empty
+// one. It reports false, and leaves behind what is to be overwritten, where one
+// is not of the usual kind, which pdata decodes: it has values that are neither
+// scalars nor lists of them, keys that occur twice, or what OTLP does not know.
+func Read(m string, span ptrace.Span) bool {
 	for at := 0; at < len(m); {
-		tag, number, start, end := next(m, at)
+		tag, number, start, end := Next(m, at)
 		if end < 0 {
 			return false
 		}
@@ -65,6 +57,8 @@ func readSpan(m string, span ptrace.Span) bool {
 			ok = readEvent(content, span.Events().AppendEmpty())
 		case 12 << 3:
 			span.SetDroppedEventsCount(uint32(number))
+		case 13<<3 | wireBytes:
+			ok = readLink(content, span.Links().AppendEmpty())
 		case 14 << 3:
 			span.SetDroppedLinksCount(uint32(number))
 		case 15<<3 | wireBytes:
@@ -88,7 +82,7 @@ func copyID(to []byte, id string) bool {
 
 func readEvent(m string, event ptrace.SpanEvent) bool {
 	for at := 0; at < len(m); {
-		tag, number, start, end := next(m, at)
+		tag, number, start, end := Next(m, at)
 		if end < 0 {
 			return false
 		}
@@ -112,9 +106,44 @@ func readEvent(m string, event ptrace.SpanEvent) bool {
 	return true
 }
 
+func readLink(m string, link ptrace.SpanLink) bool {
+	for at := 0; at < len(m); {
+		tag, number, start, end := Next(m, at)
+		if end < 0 {
+			return false
+		}
+		content, ok := m[start:end], true
+		at = end
+		switch tag {
+		case 1<<3 | wireBytes:
+			var id pcommon.TraceID
+			ok = copyID(id[:], content)
+			link.SetTraceID(id)
+		case 2<<3 | wireBytes:
+			var id pcommon.SpanID
+			ok = copyID(id[:], content)
+			link.SetSpanID(id)
+		case 3<<3 | wireBytes:
+			link.TraceState().FromRaw(content)
+		case 4<<3 | wireBytes:
+			ok = readAttribute(content, link.Attributes())
+		case 5 << 3:
+			link.SetDroppedAttributesCount(uint32(number))
+		case 6<<3 | wire32:
+			link.SetFlags(uint32(number))
+		default:
+			return false
+		}
+		if !ok {
+			return false
+		}
+	}
+	return true
+}
+
 func readStatus(m string, status ptrace.Status) bool {
 	for at := 0; at < len(m); {
-		tag, number, start, end := next(m, at)
+		tag, number, start, end := Next(m, at)
 		if end < 0 {
 			return false
 		}
@@ -132,11 +161,11 @@ func readStatus(m string, status ptrace.Status) bool {
 	return true
 }
 
-// readAttribute decodes a KeyValue with a scalar under a new key.
+// readAttribute decodes a KeyValue under a new key.
 func readAttribute(m string, to pcommon.Map) bool {
 	var key, value string
 	for at := 0; at < len(m); {
-		tag, _, start, end := next(m, at)
+		tag, _, start, end := Next(m, at)
 		switch {
 		case end >= 0 && tag == 1<<3|wireBytes && key == "":
 			key = m[start:end]
@@ -148,18 +177,18 @@ func readAttribute(m string, to pcommon.Map) bool {
 		at = end
 	}
 	before := to.Len()
-	if before == mostAttributes {
+	if before == MostAttributes {
 		return false
 	}
 	if value == "" {
 		to.PutEmpty(key)
 		return to.Len() > before
 	}
-	tag, number, start, end := next(value, 0)
+	tag, number, start, end := Next(value, 0)
 	if end != len(value) {
 		return false
 	}
-	switch tag {
+	switch tag { // PutStr and the like do in one step what PutEmpty and SetStr do in two
 	case 1<<3 | wireBytes:
 		to.PutStr(key, value[start:end])
 	case 2 << 3:
@@ -168,8 +197,43 @@ func readAttribute(m string, to pcommon.Map) bool {
 		to.PutInt(key, int64(number))
 	case 4<<3 | wire64:
 		to.PutDouble(key, math.Float64frombits(number))
+	case 5<<3 | wireBytes:
+		list := to.PutEmpty(key)
+		return to.Len() > before && readList(value[start:end], list.SetEmptySlice())
 	default:
 		return false
 	}
 	return to.Len() > before
+}
+
+// readList decodes an ArrayValue of scalars.
+func readList(m string, to pcommon.Slice) bool {
+	for at := 0; at < len(m); {
+		tag, _, start, end := Next(m, at)
+		if end < 0 || tag != 1<<3|wireBytes {
+			return false
+		}
+		value, v := m[start:end], to.AppendEmpty()
+		at = end
+		if value == "" {
+			continue
+		}
+		tag, number, start, end := Next(value, 0)
+		if end != len(value) {
+			return false
+		}
+		switch tag {
+		case 1<<3 | wireBytes:
+			v.SetStr(value[start:end])
+		case 2 << 3:
+			v.SetBool(number != 0)
+		case 3 << 3:
+			v.SetInt(int64(number))
+		case 4<<3 | wire64:
+			v.SetDouble(math.Float64frombits(number))
+		default:
+			return false
+		}
+	}
+	return true
 }

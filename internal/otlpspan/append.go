@@ -1,4 +1,4 @@
-package tracebuffer
+package otlpspan
 
 import (
 	"encoding/binary"
@@ -9,12 +9,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/xpdata/entity"
 )
 
-// Spans are encoded here and not by pdata, because each belongs to another
-// trace: pdata would encode the whole batch into new memory, which would then
-// have to be taken apart and copied.
-
-// AppendResource appends the encoded ResourceSpans without its ScopeSpans.
-func AppendResource(to []byte, rs ptrace.ResourceSpans) []byte {
+// AppendResourceHeader appends the encoded ResourceSpans without its ScopeSpans.
+func AppendResourceHeader(to []byte, rs ptrace.ResourceSpans) []byte {
 	to, at := open(to, 1<<3|wireBytes, 2)
 	to = appendMap(to, 1<<3|wireBytes, rs.Resource().Attributes())
 	to = appendNumber(to, 2<<3, uint64(rs.Resource().DroppedAttributesCount()))
@@ -44,9 +40,34 @@ func AppendScopeHeader(to []byte, ss ptrace.ScopeSpans) []byte {
 	return appendText(shut(to, at, 1), 3<<3|wireBytes, ss.SchemaUrl())
 }
 
-// AppendSpan appends an encoded span as a field of a ScopeSpans.
-func AppendSpan(to []byte, span ptrace.Span) []byte {
-	to, at := open(to, tagSpan, 2)
+// AppendResource appends a ResourceSpans field of a header and scopes.
+func AppendResource(to, header []byte, scopes ...[]byte) []byte {
+	size := len(header)
+	for _, s := range scopes {
+		size += len(s)
+	}
+	to = binary.AppendUvarint(append(to, TagResourceSpans), uint64(size))
+	to = append(to, header...)
+	for _, s := range scopes {
+		to = append(to, s...)
+	}
+	return to
+}
+
+// AppendScope appends the start of a ScopeSpans field, whose spans, of this
+// many bytes together, the caller appends behind it.
+func AppendScope(to, header []byte, spans int) []byte {
+	to = binary.AppendUvarint(append(to, TagScopeSpans), uint64(len(header)+spans))
+	return append(to, header...)
+}
+
+// ScopeSize returns the bytes that AppendScope appends for a header and spans
+// of this many bytes together, with the spans.
+func ScopeSize(header, spans int) int { return 1 + uvarintSize(header+spans) + header + spans }
+
+// Append appends an encoded span as a field of a ScopeSpans.
+func Append(to []byte, span ptrace.Span) []byte {
+	to, at := open(to, TagSpan, 2)
 	if id := span.TraceID(); !id.IsEmpty() {
 		to = append(append(to, 1<<3|wireBytes, byte(len(id))), id[:]...)
 	}
@@ -220,4 +241,12 @@ func appendFixed32(to []byte, tag uint64, n uint32) []byte {
 		return to
 	}
 	return binary.LittleEndian.AppendUint32(appendTag(to, tag), n)
+}
+
+func uvarintSize(n int) int {
+	size := 1
+	for ; n >= 128; n >>= 7 {
+		size++
+	}
+	return size
 }

@@ -1,4 +1,4 @@
-package tracebuffer
+package otlpspan_test
 
 import (
 	"maps"
@@ -13,62 +13,10 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pdata/xpdata/entity"
-)
 
-// everything has every field that there is.
-func everything() ptrace.Traces {
-	td := ptrace.NewTraces()
-	rs := td.ResourceSpans().AppendEmpty()
-	rs.SetSchemaUrl("https://resource")
-	rs.Resource().Attributes().PutStr("service.name", "a")
-	rs.Resource().Attributes().PutStr("id", "1")
-	rs.Resource().SetDroppedAttributesCount(3)
-	for range 2 {
-		ref := entity.ResourceEntityRefs(rs.Resource()).AppendEmpty()
-		ref.SetType("service")
-		ref.SetSchemaUrl("https://entity")
-		ref.IdKeys().Append("service.name", "")
-		ref.DescriptionKeys().Append("id", "other")
-	}
-	ss := rs.ScopeSpans().AppendEmpty()
-	ss.SetSchemaUrl("https://scope")
-	ss.Scope().SetName("scope")
-	ss.Scope().SetVersion("1.2")
-	ss.Scope().SetDroppedAttributesCount(4)
-	ss.Scope().Attributes().PutDouble("a", 1.5)
-	for _, tc := range odd {
-		tc.set(ss.Spans().AppendEmpty())
-	}
-	span := ss.Spans().AppendEmpty()
-	link := span.Links().AppendEmpty()
-	link.SetTraceID(pcommon.TraceID{1})
-	link.SetSpanID(pcommon.SpanID{2})
-	link.TraceState().FromRaw("a=b")
-	link.SetFlags(7)
-	link.SetDroppedAttributesCount(300)
-	link.Attributes().PutStr("long", strings.Repeat("x", 200))
-	span.Links().AppendEmpty()
-	span.Events().AppendEmpty()
-	for _, n := range []int{100, 106, 107, 108, 109, 110, 111, 112, 113, 120, 126, 127, 128, 129, 1000, 16_350, 16_383, 16_384, 20_000, 3 << 20} {
-		long := strings.Repeat("y", n)
-		span := ss.Spans().AppendEmpty()
-		span.SetName(long)
-		span.TraceState().FromRaw(long)
-		span.Status().SetMessage(long)
-		span.Attributes().PutStr("s", long)
-		span.Attributes().PutStr(long, "")
-		span.Attributes().PutInt(long+"i", 1)
-		span.Attributes().PutEmptyBytes("b").FromRaw([]byte(long))
-		span.Attributes().PutEmptyMap("m").PutStr("s", long)
-		span.Attributes().PutEmptySlice("l").AppendEmpty().SetStr(long)
-	}
-	deep := ss.Spans().AppendEmpty().Attributes().PutEmptyMap("deep")
-	for range 500 {
-		deep = deep.PutEmptySlice("s").AppendEmpty().SetEmptyMap()
-	}
-	td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty()
-	return td
-}
+	"github.com/tailwater-otel/tailwater/internal/otlpspan"
+	"github.com/tailwater-otel/tailwater/internal/otlpspan/otlpspantest"
+)
 
 // requireSame demands that spans which are encoded here and decoded by pdata,
 // and decoded here, are those that they were.
@@ -82,14 +30,14 @@ func requireSame(t *testing.T, td ptrace.Traces) {
 		for _, ss := range rs.ScopeSpans().All() {
 			var spans []byte
 			for _, span := range ss.Spans().All() {
-				spans = AppendSpan(spans, span)
+				spans = otlpspan.Append(spans, span)
 			}
-			header := AppendScopeHeader(nil, ss)
+			header := otlpspan.AppendScopeHeader(nil, ss)
 			before := len(scopes)
-			scopes = append(AppendScope(scopes, header, len(spans)), spans...)
-			require.Equal(t, ScopeSize(len(header), len(spans)), len(scopes)-before)
+			scopes = append(otlpspan.AppendScope(scopes, header, len(spans)), spans...)
+			require.Equal(t, otlpspan.ScopeSize(len(header), len(spans)), len(scopes)-before)
 		}
-		message = appendResource(message, AppendResource(nil, rs), scopes)
+		message = otlpspan.AppendResource(message, otlpspan.AppendResourceHeader(nil, rs), scopes)
 	}
 	decoded, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(message)
 	require.NoError(t, err)
@@ -116,19 +64,8 @@ func asText(t *testing.T, td ptrace.Traces) string {
 }
 
 func TestSpansAreEncodedAsByPdata(t *testing.T) {
-	td := everything()
+	td := otlpspantest.Everything()
 	requireSame(t, td)
-	for i, rs := range td.ResourceSpans().All() {
-		alone := ptrace.NewTraces()
-		rs.CopyTo(alone.ResourceSpans().AppendEmpty())
-		got, err := chunksOf(alone).Traces(0)
-		require.NoError(t, err)
-		wantBytes, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(alone)
-		require.NoError(t, err)
-		gotBytes, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(got)
-		require.NoError(t, err)
-		assert.True(t, string(wantBytes) == string(gotBytes), "resource %d", i)
-	}
 }
 
 // What OTLP learns must be encoded too: this fails when pdata knows more of a
@@ -164,11 +101,11 @@ func TestNothingOfOTLPIsLeftOut(t *testing.T) {
 }
 
 // Whatever a batch is, it is encoded as by pdata.
-func FuzzEncode(f *testing.F) {
-	rs := everything().ResourceSpans().At(0)
+func FuzzAppend(f *testing.F) {
+	rs := otlpspantest.Everything().ResourceSpans().At(0)
 	spans := rs.ScopeSpans().At(0).Spans()
 	for i, span := range spans.All() {
-		if i > len(odd)+1 {
+		if i > len(otlpspantest.Spans)+1 {
 			break // the others are large
 		}
 		td := ptrace.NewTraces()

@@ -10,7 +10,6 @@ import (
 	"github.com/klauspost/compress/s2"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
-	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -19,6 +18,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tailwater-otel/tailwater/exporter/awss3exporter/internal/metadata"
+	"github.com/tailwater-otel/tailwater/internal/otlpspan"
 	"github.com/tailwater-otel/tailwater/internal/spool"
 )
 
@@ -152,8 +152,10 @@ func (a *archiver) deadline(first time.Time) time.Time {
 // Attribute of spans that came out of an archive.
 const replayedAttribute = "archive.replayed"
 
-// buffers are for encoded requests.
-var buffers = sync.Pool{New: func() any { return new([]byte) }}
+// buffer is for an encoded request.
+type buffer struct{ plain, packed []byte }
+
+var buffers = sync.Pool{New: func() any { return new(buffer) }}
 
 // push puts spans into the spool. It returns once they are on disk. With
 // on_full drop, trouble is the exporter's own and counted: an error would make
@@ -164,16 +166,14 @@ func (a *archiver) push(ctx context.Context, td ptrace.Traces) error {
 	if spans == 0 {
 		return nil
 	}
-	data, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
-	if err != nil {
-		return consumererror.NewPermanent(fmt.Errorf("encode spans: %w", err))
-	}
-	if len(data) > maxRequest {
-		err = fmt.Errorf("%w: %d bytes", spool.ErrTooLarge, len(data))
+	buf := buffers.Get().(*buffer)
+	buf.plain = otlpspan.AppendTraces(buf.plain[:0], td)
+	var err error
+	if len(buf.plain) > maxRequest {
+		err = fmt.Errorf("%w: %d bytes", spool.ErrTooLarge, len(buf.plain))
 	} else {
-		buf := buffers.Get().(*[]byte)
-		*buf = s2.Encode((*buf)[:cap(*buf)], data)
-		err = a.spool.Append(*buf, spans, codecS2) // which copies
+		buf.packed = s2.Encode(buf.packed[:cap(buf.packed)], buf.plain)
+		err = a.spool.Append(buf.packed, spans, codecS2) // which copies
 		buffers.Put(buf)
 	}
 	if err == nil {

@@ -9,6 +9,27 @@ import (
 	"go.opentelemetry.io/collector/pdata/xpdata/entity"
 )
 
+// AppendTraces appends an encoded TracesData.
+func AppendTraces(to []byte, td ptrace.Traces) []byte {
+	const size = binary.MaxVarintLen32
+	for _, rs := range td.ResourceSpans().All() {
+		var resource int
+		to, resource = open(to, TagResourceSpans, size)
+		to = AppendResourceHeader(to, rs)
+		for _, ss := range rs.ScopeSpans().All() {
+			var scope int
+			to, scope = open(to, TagScopeSpans, size)
+			to = AppendScopeHeader(to, ss)
+			for _, span := range ss.Spans().All() {
+				to = Append(to, span)
+			}
+			to = shut(to, scope, size)
+		}
+		to = shut(to, resource, size)
+	}
+	return to
+}
+
 // AppendResourceHeader appends the encoded ResourceSpans without its ScopeSpans.
 func AppendResourceHeader(to []byte, rs ptrace.ResourceSpans) []byte {
 	to, at := open(to, 1<<3|wireBytes, 2)

@@ -22,8 +22,6 @@ import (
 // and decoded here, are those that they were.
 func requireSame(t *testing.T, td ptrace.Traces) {
 	t.Helper()
-	want, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
-	require.NoError(t, err)
 	var message []byte
 	for _, rs := range td.ResourceSpans().All() {
 		var scopes []byte
@@ -39,6 +37,16 @@ func requireSame(t *testing.T, td ptrace.Traces) {
 		}
 		message = otlpspan.AppendResource(message, otlpspan.AppendResourceHeader(nil, rs), scopes)
 	}
+	for _, message := range [][]byte{message, otlpspan.AppendTraces(nil, td)} {
+		requireMessage(t, td, message)
+	}
+}
+
+// requireMessage demands that pdata decodes a message to these spans.
+func requireMessage(t *testing.T, td ptrace.Traces, message []byte) {
+	t.Helper()
+	want, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
+	require.NoError(t, err)
 	decoded, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(message)
 	require.NoError(t, err)
 	got, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(decoded)

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"text/template"
 	"time"
 )
@@ -205,12 +204,17 @@ func runArchive(ctx context.Context, binary string, way archiveWay, rate int, sp
 	if err == nil && spool != "" {
 		err = emptied(ctx, spool)
 	}
+	// Not from wait4, whose peak has this process's memory at the start in it. All
+	// files are written by now, but the peer's last.
+	memory, memoryErr := processMemory(c.cmd.Process.Pid)
+	if err == nil {
+		err = memoryErr
+	}
+	r.peakMB = megabytes(memory.Peak)
 	if stopErr := c.stop(); err != nil || stopErr != nil {
 		return r, errors.Join(err, stopErr, errors.New(c.log()))
 	}
 	state := c.cmd.ProcessState
-	// In kB on Linux: the peak of the whole life, and so of the last files too.
-	r.peakMB = megabytes(state.SysUsage().(*syscall.Rusage).Maxrss << 10)
 	r.cpu = float64((state.UserTime() + state.SystemTime()).Nanoseconds()) / 1e3 / float64(r.spans)
 	if way.marshaler == "" {
 		r.stored = r.spans

@@ -9,6 +9,8 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/tailwater-otel/tailwater/internal/archive/archivetest"
 )
 
 // traceTag is the middle of every trace id that the generator makes: after the
@@ -73,54 +75,8 @@ type spanRequest struct {
 	time   uint32
 }
 
-// newSpanRequest makes spans of about 250 bytes on the wire: in each trace a
-// server span, calls that it makes and steps inside it.
 func newSpanRequest(now time.Time) *spanRequest {
-	r := &spanRequest{traces: ptrace.NewTraces(), time: uint32(now.Unix())}
-	rs := r.traces.ResourceSpans().AppendEmpty()
-	rs.Resource().Attributes().PutStr("service.name", "checkout")
-	rs.Resource().Attributes().PutStr("service.version", "1.4.2")
-	rs.Resource().Attributes().PutStr("telemetry.sdk.language", "go")
-	ss := rs.ScopeSpans().AppendEmpty()
-	ss.Scope().SetName("example.com/checkout")
-	start := now.Add(-time.Second)
-	for i := range spansPerRequest {
-		s := ss.Spans().AppendEmpty()
-		n := i % spansPerTrace
-		s.SetStartTimestamp(pcommon.NewTimestampFromTime(start.Add(time.Duration(n) * time.Millisecond)))
-		s.SetEndTimestamp(pcommon.NewTimestampFromTime(start.Add(time.Duration(n+20) * time.Millisecond)))
-		a := s.Attributes()
-		switch {
-		case n == 0:
-			s.SetKind(ptrace.SpanKindServer)
-			s.SetName("POST /orders/{id}")
-			a.PutStr("http.request.method", "POST")
-			a.PutStr("url.scheme", "https")
-			a.PutStr("url.path", "/orders/4711")
-			a.PutStr("server.address", "checkout.example.com")
-			a.PutStr("client.address", "203.0.113.24")
-			a.PutInt("http.response.status_code", 200)
-		case n%2 == 1:
-			s.SetKind(ptrace.SpanKindClient)
-			s.SetName("GET")
-			a.PutStr("http.request.method", "GET")
-			a.PutStr("url.full", "https://stock.example.com/items/4711?warehouse=7")
-			a.PutStr("server.address", "stock.example.com")
-			a.PutInt("server.port", 443)
-			a.PutInt("http.response.status_code", 200)
-			a.PutStr("network.protocol.version", "1.1")
-		default:
-			s.SetKind(ptrace.SpanKindInternal)
-			s.SetName("price the order")
-			a.PutStr("code.function.name", "checkout.(*Pricer).Price")
-			a.PutStr("code.file.path", "checkout/pricer.go")
-			a.PutInt("code.line.number", 217)
-			a.PutStr("shop.tenant", "blue")
-			a.PutStr("shop.currency", "EUR")
-			a.PutInt("shop.items", 3)
-		}
-	}
-	return r
+	return &spanRequest{traces: archivetest.UniformRequest(now.Add(-time.Second)), time: uint32(now.Unix())}
 }
 
 // number makes the request's traces the n-th and the nine after it.

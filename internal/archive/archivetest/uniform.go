@@ -8,23 +8,23 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// Uniform returns requests of ten traces of ten nearly identical spans each, as
-// load generators send them: a server span, calls and steps, of one process.
+// Uniform returns requests of UniformRequest whose traces are all different.
 func Uniform(requests int) []ptrace.Traces {
 	var batches []ptrace.Traces
-	trace := uint64(0)
-	for range requests {
-		td := ptrace.NewTraces()
-		rs := td.ResourceSpans().AppendEmpty()
-		rs.Resource().Attributes().PutStr("service.name", "checkout")
-		rs.Resource().Attributes().PutStr("service.version", "1.4.2")
-		rs.Resource().Attributes().PutStr("telemetry.sdk.language", "go")
-		ss := rs.ScopeSpans().AppendEmpty()
-		ss.Scope().SetName("example.com/checkout")
-		for range 10 {
-			trace++
-			for n := range 10 {
-				uniformSpan(ss.Spans().AppendEmpty(), trace, n)
+	for request := range requests {
+		td := UniformRequest(Start)
+		for i, s := range td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().All() {
+			trace, n := uint64(10*request+i/10+1), i%10
+			id := func(n int) (id pcommon.SpanID) {
+				binary.BigEndian.PutUint64(id[:], trace<<8+uint64(n))
+				return id
+			}
+			traceID := pcommon.TraceID{0x69, 0x25, 0, 0, 0x7a, 0x11}
+			binary.BigEndian.PutUint64(traceID[8:], trace)
+			s.SetTraceID(traceID)
+			s.SetSpanID(id(n))
+			if n > 0 {
+				s.SetParentSpanID(id(0))
 			}
 		}
 		batches = append(batches, td)
@@ -32,22 +32,28 @@ func Uniform(requests int) []ptrace.Traces {
 	return batches
 }
 
-func uniformSpan(s ptrace.Span, trace uint64, n int) {
-	id := func(n int) (id pcommon.SpanID) {
-		binary.BigEndian.PutUint64(id[:], trace<<8+uint64(n))
-		return id
+// UniformRequest returns ten traces of ten nearly identical spans each, one
+// after the other, as load generators send them: a server span, calls and steps,
+// of one process, of about 250 bytes a span on the wire. They have no ids.
+func UniformRequest(start time.Time) ptrace.Traces {
+	td := ptrace.NewTraces()
+	rs := td.ResourceSpans().AppendEmpty()
+	rs.Resource().Attributes().PutStr("service.name", "checkout")
+	rs.Resource().Attributes().PutStr("service.version", "1.4.2")
+	rs.Resource().Attributes().PutStr("telemetry.sdk.language", "go")
+	ss := rs.ScopeSpans().AppendEmpty()
+	ss.Scope().SetName("example.com/checkout")
+	for i := range 100 {
+		uniformSpan(ss.Spans().AppendEmpty(), i%10, start)
 	}
-	traceID := pcommon.TraceID{0x69, 0x25, 0, 0, 0x7a, 0x11}
-	binary.BigEndian.PutUint64(traceID[8:], trace)
-	s.SetTraceID(traceID)
-	s.SetSpanID(id(n))
-	start := Start.Add(time.Duration(n) * time.Millisecond)
+	return td
+}
+
+func uniformSpan(s ptrace.Span, n int, start time.Time) {
+	start = start.Add(time.Duration(n) * time.Millisecond)
 	s.SetStartTimestamp(pcommon.NewTimestampFromTime(start))
 	s.SetEndTimestamp(pcommon.NewTimestampFromTime(start.Add(20 * time.Millisecond)))
 	a := s.Attributes()
-	if n > 0 {
-		s.SetParentSpanID(id(0))
-	}
 	switch {
 	case n == 0:
 		s.SetKind(ptrace.SpanKindServer)

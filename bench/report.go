@@ -17,7 +17,7 @@ func report(rows []row, runs []result) (ok bool, table string) {
 	ok = true
 	for _, r := range rows {
 		ours, peer := summarize(r, runs, "ours"), summarize(r, runs, "peer")
-		verdict := r.verdict(ours, peer)
+		verdict := r.verdict(ours)
 		ok = ok && (verdict == passed || verdict == noVerdict)
 		ratio := "–"
 		if ours.valid > 0 && peer.valid > 0 && peer.cpu > 0 {
@@ -27,9 +27,6 @@ func report(rows []row, runs []result) (ok bool, table string) {
 		switch {
 		case r.must > 0:
 			must, aim = fmt.Sprintf("≤ %g µs", r.must), fmt.Sprintf("≤ %g µs", r.aim)
-			if r.peerMust > 0 {
-				must += fmt.Sprintf(" or %.2f", r.must/r.peerMust)
-			}
 		case r.noVerdict:
 			must = "–"
 		}
@@ -156,7 +153,7 @@ func median(v []float64) float64 {
 	return (v[(n-1)/2] + v[n/2]) / 2
 }
 
-func (r row) verdict(ours, peer summary) string {
+func (r row) verdict(ours summary) string {
 	switch {
 	case ours.runs == 0, r.noVerdict:
 		return noVerdict
@@ -164,17 +161,11 @@ func (r row) verdict(ours, peer summary) string {
 		return failed
 	case ours.valid == 0:
 		return void
-	case r.must > 0 && ours.cpu > r.must && !r.likePeer(ours, peer):
+	case r.must > 0 && ours.cpu > r.must:
 		return failed
 	default:
 		return passed
 	}
-}
-
-// likePeer says whether ours needs no more beside the peer than it must where
-// the budget was made.
-func (r row) likePeer(ours, peer summary) bool {
-	return r.peerMust > 0 && peer.valid > 0 && ours.cpu <= peer.cpu*r.must/r.peerMust
 }
 
 func (s summary) cpuText() string {

@@ -90,20 +90,6 @@ func TestReport(t *testing.T) {
 	assert.False(t, ok, "a loss fails any row")
 }
 
-func TestSlowMachine(t *testing.T) {
-	r := row{must: 2.2, peerMust: 2.2}
-	of := func(cpu float64) summary { return summary{runs: 1, valid: 1, cpu: cpu} }
-	assert.Equal(t, passed, r.verdict(of(2.2), summary{}))
-	assert.Equal(t, failed, r.verdict(of(2.3), summary{}), "there is nothing to compare with")
-	assert.Equal(t, passed, r.verdict(of(2.6), of(2.7)))
-	assert.Equal(t, failed, r.verdict(of(2.6), of(2.5)))
-	r.peerMust = 1.1
-	assert.Equal(t, passed, r.verdict(of(5), of(2.5)))
-	assert.Equal(t, failed, r.verdict(of(5.1), of(2.5)))
-	r.peerMust = 0
-	assert.Equal(t, failed, r.verdict(of(2.6), of(9)))
-}
-
 func TestReportMemory(t *testing.T) {
 	r := row{name: "tail", item: "span", rate: 1000, must: 2, aim: 1, beyondNop: true, tail: true, mustBytes: 600, aimBytes: 350}
 	run := func(side string, round int, p pipeline, cpu float64, heap int64) result {

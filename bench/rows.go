@@ -20,9 +20,6 @@ type row struct {
 	workers int           // num_workers of both exporters
 
 	must, aim float64 // CPU time an item, in µs; 0 means that loss is what counts
-	// peerMust is what the peer needed where must was set, in µs. If it is
-	// given, a machine that is slower for both sides does not fail the row.
-	peerMust float64
 
 	tail                bool    // through the tail sampler, instead of to X-Ray
 	keep                float64 // share of the traces that it keeps
@@ -62,9 +59,9 @@ var allRows = []row{
 	{name: "loss-16000", item: "0.7 KB segment, 20 ms endpoint", load: smallSegments, rate: 16000, workers: 8, latency: 20 * time.Millisecond},
 	{name: "loss-30000", item: "0.7 KB segment, 20 ms endpoint, 16 workers", load: smallSegments, rate: 30000, workers: 16, latency: 20 * time.Millisecond, oursOnly: true, noVerdict: true},
 	{name: "otlp-10000", item: "OTLP span, beyond nop", load: otlpSpans, rate: 10000, workers: 8, must: 8, aim: 4, beyondNop: true},
-	{name: "tail-10000", item: "span through tail sampling, 5 % kept, beyond nop, 2 cores", load: otlpSpans, rate: 10000, must: 2.2, peerMust: 2.2, aim: 1, beyondNop: true, tail: true, keep: 0.05, cores: 2, mustBytes: 600, aimBytes: 350},
-	{name: "tail-10000-1", item: "the same, 1 core", load: otlpSpans, rate: 10000, must: 2.2, peerMust: 2.2, aim: 1, beyondNop: true, tail: true, keep: 0.05, cores: 1, mustBytes: 600, aimBytes: 350, extra: true},
-	{name: "tail-all-10000", item: "the same, all kept, 2 cores", load: otlpSpans, rate: 10000, must: 2.2, peerMust: 2.2, aim: 1, beyondNop: true, tail: true, keep: 1, cores: 2, mustBytes: 600, aimBytes: 350, extra: true},
+	{name: "tail-10000", item: "span through tail sampling, 5 % kept, beyond nop, 2 cores", load: otlpSpans, rate: 10000, must: 2.2, aim: 1, beyondNop: true, tail: true, keep: 0.05, cores: 2, mustBytes: 600, aimBytes: 350},
+	{name: "tail-10000-1", item: "the same, 1 core", load: otlpSpans, rate: 10000, must: 2.2, aim: 1, beyondNop: true, tail: true, keep: 0.05, cores: 1, mustBytes: 600, aimBytes: 350, extra: true},
+	{name: "tail-all-10000", item: "the same, all kept, 2 cores", load: otlpSpans, rate: 10000, must: 2.2, aim: 1, beyondNop: true, tail: true, keep: 1, cores: 2, mustBytes: 600, aimBytes: 350, extra: true},
 	{name: "metrics-10000", item: "span to metrics, beyond nop", load: otlpSpans, rate: 10000, must: 1, aim: 0.5, beyondNop: true, metrics: true, noVerdict: true},
 	{name: "emf-10000", item: "data point to CloudWatch, beyond nop", load: otlpPoints, rate: 10000, workers: 8, beyondNop: true, emf: true},
 }

@@ -121,34 +121,46 @@ func onDisk(c *Config) {
 }
 
 // A queue on disk keeps what CloudWatch does not take before the shutdown, and
-// the next start delivers it.
+// what the window holds then, and the next start delivers it.
 func TestQueueOnDiskAcrossShutdown(t *testing.T) {
-	dir := t.TempDir()
-	fake := &fakeLogs{}
-	fake.set(func(context.Context, int, call) (string, error) { return "", httpError{500, ""} })
-	server := serve(t, fake, nil)
+	for name, test := range map[string]struct {
+		configure func(*Config)
+		underWay  bool // events are in the queue and on their way at the shutdown
+	}{
+		"queue":  {onDisk, true},
+		"window": {func(c *Config) { onDisk(c); c.Aggregation = eachMinute }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			fake := &fakeLogs{}
+			fake.set(func(context.Context, int, call) (string, error) { return "", httpError{500, ""} })
+			server := serve(t, fake, nil)
 
-	f := overHTTP(t, server.URL, onDisk)
-	var stop func()
-	f.host, stop = storageHost(t, dir)
-	f.start(t)
-	for i := range 10 {
-		require.NoError(t, f.ConsumeMetrics(t.Context(), gauges(i*7, 7).Metrics))
+			f := overHTTP(t, server.URL, test.configure)
+			var stop func()
+			f.host, stop = storageHost(t, dir)
+			f.start(t)
+			for i := range 10 {
+				require.NoError(t, f.ConsumeMetrics(t.Context(), gauges(i*7, 7).Metrics))
+			}
+			if test.underWay {
+				require.Eventually(t, func() bool { return len(fake.requests()) > 10 }, time.Minute, 5*time.Millisecond)
+			}
+			require.NoError(t, f.Shutdown(context.Background()))
+			stop()
+			fake.requireTaken(t, 0, false)
+			assert.Zero(t, f.sum(t, "events_dropped"))
+
+			fake.set(nil)
+			f = overHTTP(t, server.URL, test.configure)
+			f.host, stop = storageHost(t, dir)
+			f.start(t)
+			require.Eventually(t, func() bool { return len(fake.messages()) == 70 }, time.Minute, 5*time.Millisecond)
+			require.NoError(t, f.Shutdown(context.Background()))
+			stop()
+			fake.requireTaken(t, 70, false)
+		})
 	}
-	require.Eventually(t, func() bool { return len(fake.requests()) > 10 }, time.Minute, 5*time.Millisecond)
-	require.NoError(t, f.Shutdown(context.Background()))
-	stop()
-	fake.requireTaken(t, 0, false)
-	assert.Zero(t, f.sum(t, "events_dropped"))
-
-	fake.set(nil)
-	f = overHTTP(t, server.URL, onDisk)
-	f.host, stop = storageHost(t, dir)
-	f.start(t)
-	require.Eventually(t, func() bool { return len(fake.messages()) == 70 }, time.Minute, 5*time.Millisecond)
-	require.NoError(t, f.Shutdown(context.Background()))
-	stop()
-	fake.requireTaken(t, 70, false)
 }
 
 // What a queue on disk holds at the moment of a kill -9 is what its folder

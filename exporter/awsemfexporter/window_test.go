@@ -295,35 +295,6 @@ func TestShutdownEmptiesTheWindow(t *testing.T) {
 	})
 }
 
-// What the window holds is in a queue on disk after a shutdown.
-func TestShutdownEmptiesTheWindowToDisk(t *testing.T) {
-	dir := t.TempDir()
-	fake := &fakeLogs{}
-	fake.set(func(context.Context, int, call) (string, error) { return "", httpError{500, ""} })
-	server := serve(t, fake, nil)
-	disk := func(c *Config) { onDisk(c); c.Aggregation = eachMinute }
-	f := overHTTP(t, server.URL, disk)
-	var stop func()
-	f.host, stop = storageHost(t, dir)
-	f.start(t)
-	for i := range 10 {
-		require.NoError(t, f.ConsumeMetrics(t.Context(), gauges(i*7, 7).Metrics))
-	}
-	require.NoError(t, f.Shutdown(context.Background()))
-	stop()
-	fake.requireTaken(t, 0, false)
-	assert.Zero(t, f.sum(t, "events_dropped"))
-
-	fake.set(nil)
-	f = overHTTP(t, server.URL, disk)
-	f.host, stop = storageHost(t, dir)
-	f.start(t)
-	require.Eventually(t, func() bool { return len(fake.messages()) == 70 }, time.Minute, 5*time.Millisecond)
-	require.NoError(t, f.Shutdown(context.Background()))
-	stop()
-	fake.requireTaken(t, 70, false)
-}
-
 // Many callers and the flusher at once, with minutes that are over and a window
 // that is often full.
 func TestManyCallersJoin(t *testing.T) {

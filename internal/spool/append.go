@@ -42,7 +42,8 @@ func (s *Spool) Append(payload []byte, items int, codec uint8) error {
 	s.used += size
 	c := s.gather
 	now := time.Now()
-	if c == nil {
+	first := c == nil
+	if first {
 		c = &commit{first: s.next, time: now, done: make(chan struct{})}
 		s.gather = c
 	}
@@ -51,7 +52,9 @@ func (s *Spool) Append(payload []byte, items int, codec uint8) error {
 	c.items += int64(items)
 	s.next++
 	s.mu.Unlock()
-	s.poke()
+	if first { // whoever began a commit writes it, once the one before is written
+		s.turn()
+	}
 	<-c.done
 	return c.err
 }
@@ -64,9 +67,9 @@ type activeLog struct {
 	deadline time.Time // zero means none
 }
 
-// commitLoop writes what Append gathers. While it syncs, more gathers.
-func (s *Spool) commitLoop() {
-	defer close(s.committed)
+// keepTime ends logs and seals them when it is time.
+func (s *Spool) keepTime() {
+	defer close(s.ended)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
@@ -74,31 +77,42 @@ func (s *Spool) commitLoop() {
 		case <-s.wake:
 		case <-timer.C:
 		}
-		s.mu.Lock()
-		c, closed, sealAt := s.gather, s.closed, s.sealAt
-		s.gather = nil
-		s.mu.Unlock()
-		if c != nil {
-			s.write(c)
-		}
-		now := time.Now()
-		if a := s.active; a != nil && (closed || a.segment.size >= s.opt.SegmentBytes && s.opt.SegmentBytes > 0 ||
-			!a.deadline.IsZero() && !now.Before(a.deadline) || sealAt >= a.segment.first) {
-			s.complete()
-		}
-		s.seal()
+		wait, closed := s.turn()
 		if closed {
-			return // Append adds nothing once closed is seen
+			return
 		}
-		wait := time.Hour
-		if s.active != nil && !s.active.deadline.IsZero() {
-			wait = min(wait, s.active.deadline.Sub(now))
-		}
-		if len(s.unsealed) > 0 {
-			wait = min(wait, s.opt.RetryMin)
-		}
-		timer.Reset(max(wait, time.Millisecond))
+		timer.Reset(wait)
 	}
+}
+
+// turn writes what Append gathered, and completes and seals the log if it is
+// time. While it syncs, more gathers. It returns how long it need not be called
+// if nothing is appended, and whether it need not be called again: Append adds
+// nothing once closed is seen.
+func (s *Spool) turn() (wait time.Duration, closed bool) {
+	s.disk.Lock()
+	defer s.disk.Unlock()
+	s.mu.Lock()
+	c, closed, sealAt := s.gather, s.closed, s.sealAt
+	s.gather = nil
+	s.mu.Unlock()
+	if c != nil {
+		s.write(c)
+	}
+	now := time.Now()
+	if a := s.active; a != nil && (closed || a.segment.size >= s.opt.SegmentBytes && s.opt.SegmentBytes > 0 ||
+		!a.deadline.IsZero() && !now.Before(a.deadline) || sealAt >= a.segment.first) {
+		s.complete()
+	}
+	s.seal()
+	wait = time.Hour
+	if s.active != nil && !s.active.deadline.IsZero() {
+		wait = min(wait, s.active.deadline.Sub(now))
+	}
+	if len(s.unsealed) > 0 {
+		wait = min(wait, s.opt.RetryMin)
+	}
+	return max(wait, time.Millisecond), closed
 }
 
 // write brings a commit to the disk and says so to those who wait for it.
@@ -151,6 +165,7 @@ func (s *Spool) writeFrames(c *commit) error {
 		return err
 	}
 	if created {
+		s.poke() // there is a deadline
 		if err := s.fs.SyncDir(s.dir); err != nil {
 			return err
 		}
@@ -175,6 +190,7 @@ func (s *Spool) complete() {
 		s.report(fmt.Errorf("close a log: %w", err)) // its records are synced
 	}
 	s.unsealed = append(s.unsealed, a)
+	s.poke() // it may take several attempts to seal it
 }
 
 // seal renames logs that are complete and hands them to Deliver.

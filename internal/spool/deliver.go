@@ -83,7 +83,7 @@ func (s *Spool) nextSegment(ctx context.Context) (*Segment, error) {
 			return g, nil
 		case closed:
 			select {
-			case <-s.committed: // the last log may still be on its way
+			case <-s.ended: // the last log may still be on its way
 			case <-ctx.Done():
 				return nil, ctx.Err()
 			}

@@ -73,13 +73,13 @@ type Spool struct {
 	node   node
 	report func(error)
 
-	wake      chan struct{} // to the committer; holds one
-	committed chan struct{} // closed when the committer has ended
+	wake  chan struct{} // to keepTime; holds one
+	ended chan struct{} // closed when keepTime has ended
 
 	mu     sync.Mutex
 	closed bool
 	next   uint64  // sequence of the next record
-	gather *commit // records that wait for the committer; nil if none
+	gather *commit // records that wait for the disk; nil if none
 	sealed []*Segment
 	news   chan struct{} // closed and replaced when sealed or closed change
 	sealAt uint64        // a Seal waits for the log with this record
@@ -87,7 +87,7 @@ type Spool struct {
 	full   bool
 	oldest time.Time // of the first record of the log that is open; zero without one
 
-	// The committer's own.
+	disk     sync.Mutex // before mu; for what follows, and the log's file
 	active   *activeLog
 	unsealed []*activeLog // complete, but could not be renamed
 }
@@ -96,7 +96,7 @@ type Spool struct {
 // process before left. It fails if another process has the directory.
 func Open(o Options) (*Spool, Recovery, error) {
 	s := &Spool{dir: o.Directory, fs: o.FS, opt: o, report: o.Report,
-		wake: make(chan struct{}, 1), committed: make(chan struct{}), news: make(chan struct{}), next: 1}
+		wake: make(chan struct{}, 1), ended: make(chan struct{}), news: make(chan struct{}), next: 1}
 	if s.fs == nil {
 		s.fs = OS{}
 	}
@@ -125,7 +125,7 @@ func Open(o Options) (*Spool, Recovery, error) {
 		_ = s.lock.Close()
 		return nil, Recovery{}, fmt.Errorf("recover the spool directory %q: %w", s.dir, err)
 	}
-	go s.commitLoop()
+	go s.keepTime()
 	return s, recovery, nil
 }
 
@@ -317,14 +317,14 @@ func (s *Spool) Close() {
 	}
 	s.mu.Unlock()
 	s.poke()
-	<-s.committed
+	<-s.ended
 }
 
 // Unlock gives the directory to others. No method may be in use or called
 // after it.
 func (s *Spool) Unlock() error { return s.lock.Close() }
 
-// poke wakes the committer.
+// poke wakes keepTime.
 func (s *Spool) poke() {
 	select {
 	case s.wake <- struct{}{}:

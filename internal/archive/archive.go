@@ -50,7 +50,7 @@ func KeyOf(span ptrace.Span) Key {
 // windows of this many nanoseconds.
 func (k Key) Compare(other Key, window time.Duration) int {
 	if k.Start != other.Start {
-		if c := cmp.Compare(floor(k.Start, int64(window)), floor(other.Start, int64(window))); c != 0 {
+		if c := cmp.Compare(k.WindowOf(window), other.WindowOf(window)); c != 0 {
 			return c
 		}
 	}
@@ -63,10 +63,10 @@ func (k Key) Compare(other Key, window time.Duration) int {
 	return bytes.Compare(k.SpanID[:], other.SpanID[:])
 }
 
-// floor returns how many windows begin between 1970 and n.
-func floor(n, window int64) int64 {
-	q := n / window
-	if n%window < 0 {
+// WindowOf returns how many windows end between 1970 and the start.
+func (k Key) WindowOf(window time.Duration) int64 {
+	q := k.Start / int64(window)
+	if k.Start%int64(window) < 0 {
 		q--
 	}
 	return q

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/parquet-go/parquet-go"
 )
@@ -19,22 +20,67 @@ type batch struct {
 	arena  *arena
 }
 
-// add appends one row, the cells of which come in several parts. Cells of one
-// column are all in one part.
-func (b *batch) add(parts ...[]cell) {
-	for _, cells := range parts {
-		for i := range cells {
-			l := cells[i].leaf
-			if b.filled[l] <= b.rows {
-				if b.filled[l] < b.rows {
-					b.pad(l)
-				}
-				b.filled[l]++
-			}
-			b.values[l] = append(b.values[l], cells[i].value)
+// slot appends a value of the row that is being made, which is null until it
+// is set. Values of one column come in their order.
+func (b *batch) slot(l leaf) *parquet.Value {
+	if b.filled[l] <= b.rows {
+		b.begin(l)
+	}
+	values := append(b.values[l], parquet.Value{})
+	b.values[l] = values
+	return &values[len(values)-1]
+}
+
+func (b *batch) begin(l leaf) {
+	if b.filled[l] < b.rows {
+		b.pad(l)
+	}
+	b.filled[l]++
+}
+
+// next completes the row that is being made.
+func (b *batch) next() { b.rows++ }
+
+// drop takes back the row that is being made.
+func (b *batch) drop() {
+	for l := range numLeaves {
+		if b.filled[l] <= b.rows {
+			continue
+		}
+		from := len(b.values[l]) - 1
+		for b.values[l][from].RepetitionLevel() > 0 {
+			from--
+		}
+		clear(b.values[l][from:])
+		b.values[l] = b.values[l][:from]
+		b.filled[l]--
+	}
+}
+
+// columnValues are the values of one column in a row.
+type columnValues struct {
+	leaf   leaf
+	values []parquet.Value
+}
+
+// take returns a copy of the row that is being made, and drops it.
+func (b *batch) take() (row []columnValues) {
+	for l := range numLeaves {
+		if len(b.values[l]) > 0 {
+			row = append(row, columnValues{l, slices.Clone(b.values[l])})
 		}
 	}
-	b.rows++
+	b.drop()
+	return row
+}
+
+// putAll appends what take returned.
+func (b *batch) putAll(row []columnValues) {
+	for i := range row {
+		l := row[i].leaf
+		b.begin(l)
+		b.values[l] = append(b.values[l], row[i].values...)
+	}
 }
 
 // pad appends the rows that have no value in a column.

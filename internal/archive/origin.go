@@ -2,7 +2,6 @@ package archive
 
 import (
 	"crypto/sha256"
-	"slices"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
@@ -11,23 +10,22 @@ import (
 
 // origin is what all spans of a resource and scope have in common.
 type origin struct {
-	cells  []cell
+	values []columnValues
 	exact  bool
-	digest [32]byte // of the cells
-	bytes  int      // of the cells' values
+	digest [32]byte // of what they say
+	bytes  int      // of what they say
 	facts  segmentspan.ResourceFacts
 }
 
 // originCache keeps the origins of the resources and scopes seen last, because
 // sorted by trace the spans of a few of them alternate.
 type originCache struct {
-	row     row // with an arena of its own, the chunks of which live as long as origins in them
-	encoded []byte
-	byKey   map[originKey]*origin
-	order   [maxOrigins]originKey // a ring, the oldest at next
-	next    int
-	last    *origin
-	lastOf  originKey
+	row    row // with an arena of its own, the chunks of which live as long as origins in them
+	byKey  map[originKey]*origin
+	order  [maxOrigins]originKey // a ring, the oldest at next
+	next   int
+	last   *origin
+	lastOf originKey
 }
 
 // maxOrigins bounds the cache. Each entry keeps the memory of a resource alive.
@@ -62,14 +60,11 @@ func (c *originCache) read(d *segmentspan.Describer, key originKey) *origin {
 	r := &c.row
 	r.reset()
 	r.resource(key.res, key.resSchema, key.scope, key.scopeSchema)
-	c.encoded = appendCells(c.encoded[:0], r.cells)
-	o := &origin{
-		cells:  slices.Clone(r.cells),
+	return &origin{
+		values: r.batch.take(),
 		exact:  r.exact,
-		digest: sha256.Sum256(c.encoded),
-		bytes:  len(c.encoded),
+		digest: sha256.Sum256(r.encoded),
+		bytes:  len(r.encoded),
 		facts:  d.Resource(key.res),
 	}
-	r.reset()
-	return o
 }

@@ -10,19 +10,15 @@ import (
 	"github.com/parquet-go/parquet-go"
 )
 
-// cell is a value of a column, with its levels.
-type cell struct {
-	leaf  leaf
-	value parquet.Value
-}
-
-// row collects the cells of one span, or those of a resource and scope. Its
-// texts are the span's own or in the arena; both live until the cells are
-// written.
+// row is the span, or the resource and scope, that is being written. Its texts
+// are the span's own or in the arena; both live until the values are written.
 type row struct {
-	cells []cell
-	exact bool // the cells say all that the span says
+	batch *batch // which gets the values
+	exact bool   // the values say all that the span says
 	arena *arena
+	// encoded is what the row says, in a form that depends on nothing but its
+	// values: what makes two rows equal, and what the digest is over.
+	encoded []byte
 
 	list    []attribute // scratch of attributes
 	types   []byte
@@ -31,39 +27,48 @@ type row struct {
 }
 
 func (r *row) reset() {
-	r.cells, r.exact = r.cells[:0], true
+	r.encoded, r.exact = r.encoded[:0], true
 }
 
 // add appends a text at a repetition level.
 func (r *row) add(l leaf, repetition uint8, text string) {
-	r.put(l, repetition, leafLevels[l].definition, textValue(text))
+	definition := leafLevels[l].definition
+	r.encoded = binary.AppendUvarint(append(r.encoded, byte(l), repetition, definition), uint64(len(text)))
+	r.encoded = append(r.encoded, text...)
+	v := r.batch.slot(l)
+	*v = parquet.ByteArrayValue(unsafe.Slice(unsafe.StringData(text), len(text)))
+	setLevels(v, repetition, definition)
+}
+
+// addNumber appends what is not a text.
+func (r *row) addNumber(l leaf, repetition uint8, v parquet.Value) {
+	definition := leafLevels[l].definition
+	r.encoded = binary.LittleEndian.AppendUint64(append(r.encoded, byte(l), repetition, definition), v.Uint64())
+	to := r.batch.slot(l)
+	*to = v
+	setLevels(to, repetition, definition)
 }
 
 // addNull appends a value that is not there.
 func (r *row) addNull(l leaf, repetition, definition uint8) {
-	r.put(l, repetition, definition, parquet.Value{})
+	r.encoded = append(r.encoded, byte(l), repetition, definition)
+	setLevels(r.batch.slot(l), repetition, definition)
 }
 
-func (r *row) put(l leaf, repetition, definition uint8, v parquet.Value) {
-	// The columns know their index; the values need not.
+// setLevels sets the levels of a value in its place. The columns know their
+// index; the values need not.
+func setLevels(v *parquet.Value, repetition, definition uint8) {
 	v.SetRepetitionLevel(int(repetition))
 	v.SetDefinitionLevel(int(definition))
-	r.cells = append(r.cells, cell{l, v})
 }
 
-func (r *row) set(l leaf, text string) { r.put(l, 0, leafLevels[l].definition, textValue(text)) }
+func (r *row) set(l leaf, text string) { r.add(l, 0, text) }
 
-func (r *row) setInt32(l leaf, n int32) {
-	r.put(l, 0, leafLevels[l].definition, parquet.Int32Value(n))
-}
+func (r *row) setInt32(l leaf, n int32) { r.addNumber(l, 0, parquet.Int32Value(n)) }
 
-func (r *row) setInt64(l leaf, n int64) {
-	r.put(l, 0, leafLevels[l].definition, parquet.Int64Value(n))
-}
+func (r *row) setInt64(l leaf, n int64) { r.addNumber(l, 0, parquet.Int64Value(n)) }
 
-func (r *row) setBool(l leaf, b bool) {
-	r.put(l, 0, leafLevels[l].definition, parquet.BooleanValue(b))
-}
+func (r *row) setBool(l leaf, b bool) { r.addNumber(l, 0, parquet.BooleanValue(b)) }
 
 // setText sets a column unless the text is empty. It cleans the text.
 func (r *row) setText(l leaf, text string) {
@@ -93,28 +98,6 @@ func (r *row) hex(id []byte) string {
 	return r.arena.copy(r.scratch)
 }
 
-func textValue(s string) parquet.Value {
-	return parquet.ByteArrayValue(unsafe.Slice(unsafe.StringData(s), len(s)))
-}
-
-// appendCells appends what a row says, in a form that depends on nothing but
-// the cells: what makes two rows equal, and what the digest is over.
-func appendCells(dst []byte, cells []cell) []byte {
-	for i := range cells {
-		v := &cells[i].value
-		dst = append(dst, byte(cells[i].leaf), byte(v.RepetitionLevel()), byte(v.DefinitionLevel()))
-		switch v.Kind() {
-		case parquet.Boolean, parquet.Int32, parquet.Int64:
-			dst = binary.LittleEndian.AppendUint64(dst, v.Uint64())
-		case parquet.ByteArray:
-			text := v.ByteArray()
-			dst = binary.AppendUvarint(dst, uint64(len(text)))
-			dst = append(dst, text...)
-		}
-	}
-	return dst
-}
-
 // arena holds texts until they are written. Its chunks are never moved.
 type arena struct {
 	chunk int // the size of a new one
@@ -140,7 +123,7 @@ func (a *arena) reset() { a.free = a.free[:0] }
 // is not there.
 
 func (r *row) nestedInt64(l leaf, repetition uint8, n int64) {
-	r.put(l, repetition, leafLevels[l].definition, parquet.Int64Value(n))
+	r.addNumber(l, repetition, parquet.Int64Value(n))
 }
 
 func (r *row) nestedText(l leaf, repetition uint8, text string) {
@@ -156,5 +139,5 @@ func (r *row) nestedCount(l leaf, repetition uint8, n uint32) {
 		r.addNull(l, repetition, leafLevels[l].definition-1)
 		return
 	}
-	r.put(l, repetition, leafLevels[l].definition, parquet.Int32Value(int32(n)))
+	r.addNumber(l, repetition, parquet.Int32Value(int32(n)))
 }

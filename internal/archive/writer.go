@@ -9,6 +9,7 @@ import (
 	"hash"
 	"io"
 	"time"
+	"unsafe"
 
 	"github.com/parquet-go/parquet-go"
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -65,35 +66,36 @@ type Writer struct {
 	describer *segmentspan.Describer
 
 	row     row
-	batch   batch
+	batch   *batch
 	origins originCache
 
 	groupRows  int
 	groupBytes int
 
 	last    Key
-	lastRow []byte              // the cells of the last row
+	lastRow []byte              // what the last row says
 	seen    map[string]struct{} // of the rows with the same key before it
 	seenLen int
 
-	encoded []byte
-	digest  hash.Hash
-	info    Info
-	err     error
+	digest hash.Hash
+	head   []byte // scratch of addToInfo
+	info   Info
+	err    error
 }
 
 // NewWriter returns a Writer. The caller closes w after it closed the Writer.
 func NewWriter(w io.Writer, o Options) *Writer {
 	pw := parquet.NewGenericWriter[any](w, writerOptions()...)
 	a := &arena{chunk: 64 << 10}
+	b := &batch{arena: a}
 	return &Writer{
 		options:   o.withDefaults(),
 		parquet:   pw,
 		columns:   pw.ColumnWriters(),
 		describer: segmentspan.NewDescriber(),
-		row:       row{arena: a},
-		batch:     batch{arena: a},
-		origins:   originCache{row: row{arena: &arena{chunk: 4 << 10}}},
+		row:       row{arena: a, batch: b},
+		batch:     b,
+		origins:   originCache{row: row{arena: &arena{chunk: 4 << 10}, batch: &batch{}}},
 		digest:    sha256.New(),
 	}
 }
@@ -156,6 +158,7 @@ func (w *Writer) Write(res pcommon.Resource, resSchema string, scope pcommon.Ins
 	o := w.origins.get(w.describer, originKey{res, scope, resSchema, scopeSchema})
 	r := &w.row
 	r.reset()
+	r.encoded = append(r.encoded, o.digest[:]...)
 	facts := w.describer.Span(span, &o.facts, false)
 	r.span(span, &facts)
 	exact := r.exact && o.exact
@@ -164,10 +167,10 @@ func (w *Writer) Write(res pcommon.Resource, resSchema string, scope pcommon.Ins
 		if err != nil {
 			return w.fail(err)
 		}
-		r.put(colRaw, 0, leafLevels[colRaw].definition, parquet.ByteArrayValue(raw))
+		r.set(colRaw, unsafe.String(unsafe.SliceData(raw), len(raw)))
 	}
-	w.encoded = appendCells(append(w.encoded[:0], o.digest[:]...), r.cells)
 	if w.isDuplicate(same) {
+		w.batch.drop()
 		w.info.Duplicates++
 		return nil
 	}
@@ -178,8 +181,9 @@ func (w *Writer) Write(res pcommon.Resource, resSchema string, scope pcommon.Ins
 	r.setInt64(colIngestTime, ingest.UnixMicro())
 	r.setBool(colIsLate, late)
 	r.setText(colCollectorID, w.options.Collector)
+	w.batch.putAll(o.values)
+	w.batch.next()
 	w.addToInfo(key.Start, ingest, late)
-	w.batch.add(o.cells, r.cells)
 	size := o.bytes + len(w.lastRow)
 	w.batch.bytes += size
 	w.groupBytes += size
@@ -201,11 +205,11 @@ func (w *Writer) Write(res pcommon.Resource, resSchema string, scope pcommon.Ins
 	return nil
 }
 
-// isDuplicate says whether the row in w.encoded was written before, and if not
-// makes it the last one.
+// isDuplicate says whether w.row was written before, and if not makes it the
+// last one.
 func (w *Writer) isDuplicate(sameKey bool) bool {
 	if sameKey {
-		if _, found := w.seen[string(w.encoded)]; found || bytes.Equal(w.encoded, w.lastRow) {
+		if _, found := w.seen[string(w.row.encoded)]; found || bytes.Equal(w.row.encoded, w.lastRow) {
 			return true
 		}
 		if w.seenLen < maxSeenBytes {
@@ -219,7 +223,7 @@ func (w *Writer) isDuplicate(sameKey bool) bool {
 		clear(w.seen)
 		w.seenLen = 0
 	}
-	w.encoded, w.lastRow = w.lastRow, w.encoded
+	w.row.encoded, w.lastRow = w.lastRow[:0], w.row.encoded
 	return false
 }
 
@@ -230,14 +234,14 @@ func (w *Writer) addToInfo(start int64, ingest time.Time, late bool) {
 	}
 	w.info.Rows++
 	w.info.MinStart, w.info.MaxStart = min(w.info.MinStart, start), max(w.info.MaxStart, start)
-	b := binary.LittleEndian.AppendUint64(w.encoded[:0], uint64(ingest.UnixMicro()))
+	b := binary.LittleEndian.AppendUint64(w.head[:0], uint64(ingest.UnixMicro()))
 	if late {
 		b = append(b, 1)
 	} else {
 		b = append(b, 0)
 	}
-	w.encoded = binary.AppendUvarint(b, uint64(len(w.lastRow)))
-	w.digest.Write(w.encoded)
+	w.head = binary.AppendUvarint(b, uint64(len(w.lastRow)))
+	w.digest.Write(w.head)
 	w.digest.Write(w.lastRow)
 }
 

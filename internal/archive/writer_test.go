@@ -3,6 +3,7 @@ package archive_test
 import (
 	"bytes"
 	"cmp"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -68,6 +69,26 @@ func TestWriterDropsEqualRows(t *testing.T) {
 	require.NoError(t, err)
 	info.Digest = [32]byte{}
 	assert.Equal(t, archive.Info{Rows: 5, Duplicates: 3, MinStart: 9, MaxStart: 11}, info)
+}
+
+// TestDroppedRowsLeaveNothing: a file with rows that were handed in twice, of
+// all kinds, is the same as without, byte by byte.
+func TestDroppedRowsLeaveNothing(t *testing.T) {
+	for seed := range uint64(40) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		rows := archivetest.Rows(archivetest.Wild(rng, seed%2 == 0), archivetest.Wild(rng, true))
+		o := archive.Options{RowGroupRows: 4 + rng.IntN(30)}
+		var twice []archivetest.Row
+		for _, row := range rows {
+			for range 1 + rng.IntN(3) {
+				twice = append(twice, row)
+			}
+		}
+		want, plain := file(t, rows, o)
+		got, info := file(t, twice, o)
+		require.True(t, bytes.Equal(want, got), "seed %d: the files differ", seed)
+		require.EqualValues(t, len(twice)-len(rows), info.Duplicates-plain.Duplicates, "seed %d", seed)
+	}
 }
 
 // TestKeyOrder: windows of time first, before 1970 too, then traces.

@@ -26,6 +26,7 @@ type sorter struct {
 
 	arena []byte // the bytes of the spans in spans
 	spans []spanRef
+	order []sortKey // of the spans, sorted
 	runs  []spool.File
 	limit int // bytes of arena in memory
 
@@ -65,22 +66,46 @@ func (s *sorter) add(ref spanRef, span []byte) error {
 	return nil
 }
 
-// order sorts what is in memory. Equal keys keep the order of the log.
-func (s *sorter) order() {
-	slices.SortFunc(s.spans, func(a, b spanRef) int { return cmp.Or(a.key.Compare(b.key, s.window), cmp.Compare(a.at, b.at)) })
+// sortKey is one of the sorter's spans, with what mostly decides where it goes:
+// less memory is moved than if spanRefs were sorted.
+type sortKey struct {
+	window int64
+	trace  [2]uint64 // the id
+	at     int       // in spans
+}
+
+// sort orders what is in memory. Equal keys keep the order of the log.
+func (s *sorter) sort() {
+	s.order = slices.Grow(s.order[:0], len(s.spans))[:len(s.spans)]
+	for i := range s.spans {
+		key := &s.spans[i].key
+		s.order[i] = sortKey{key.WindowOf(s.window),
+			[2]uint64{binary.BigEndian.Uint64(key.TraceID[:]), binary.BigEndian.Uint64(key.TraceID[8:])}, i}
+	}
+	slices.SortFunc(s.order, func(a, b sortKey) int {
+		switch {
+		case a.window != b.window:
+			return cmp.Compare(a.window, b.window)
+		case a.trace[0] != b.trace[0]:
+			return cmp.Compare(a.trace[0], b.trace[0])
+		case a.trace[1] != b.trace[1]:
+			return cmp.Compare(a.trace[1], b.trace[1])
+		}
+		return cmp.Or(s.spans[a.at].key.Compare(s.spans[b.at].key, s.window), cmp.Compare(a.at, b.at))
+	})
 }
 
 // spill writes what is in memory as a run.
 func (s *sorter) spill() error {
-	s.order()
+	s.sort()
 	f, err := s.create(s.name(len(s.runs)))
 	if err != nil {
 		return err
 	}
 	w := s2.NewWriter(f, s2.WriterConcurrency(1), s2.WriterBlockSize(64<<10))
 	var head [spanHeadSize]byte
-	for i := range s.spans {
-		ref := &s.spans[i]
+	for i := range s.order {
+		ref := &s.spans[s.order[i].at]
 		ref.put(&head)
 		if _, err = w.Write(head[:]); err == nil {
 			_, err = w.Write(s.arena[ref.at : ref.at+ref.size])
@@ -133,9 +158,9 @@ func (s *sorter) merged(use func(ref *spanRef, span []byte) error) error {
 		if err := s.spill(); err != nil {
 			return err
 		}
-		s.arena, s.spans = nil, nil // the merge has its own memory
+		s.arena, s.spans, s.order = nil, nil, nil // the merge has its own memory
 	}
-	s.order()
+	s.sort()
 	h := &cursors{window: s.window}
 	for run, f := range s.runs {
 		h.list = append(h.list, &cursor{run: run, next: fromRun(f)})
@@ -175,7 +200,7 @@ func (s *sorter) fromMemory() func(*cursor) error {
 		if n == len(s.spans) {
 			return io.EOF
 		}
-		c.spanRef = s.spans[n]
+		c.spanRef = s.spans[s.order[n].at]
 		c.bytes = s.arena[c.at : c.at+c.size]
 		n++
 		return nil

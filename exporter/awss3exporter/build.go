@@ -138,14 +138,18 @@ func (m *merge) read(ctx context.Context, s *sorter) (spool.Damage, error) {
 		ingest := f.Time.UnixNano()
 		m.arrival[m.of(f.Time)] = true
 		read := 0
+		var last origin
+		var at int64 // of last
 		err = visit(data, func(o *origin, span []byte) error {
 			key, err := keyOf(span)
 			if err != nil {
 				return err
 			}
-			at, err := m.origins.add(o)
-			if err != nil {
-				return &diskError{err}
+			if read == 0 || !o.is(&last) {
+				if at, err = m.origins.add(o); err != nil {
+					return &diskError{err}
+				}
+				last = *o
 			}
 			if err := s.add(spanRef{key: key, origin: at, ingest: ingest}, span); err != nil {
 				return &diskError{err}

@@ -444,6 +444,40 @@ func TestMergeSplit(t *testing.T) {
 	}
 }
 
+// TestSplitKeepsSchemas: spans whose resources and scopes say nothing can still
+// be told apart by the schemas.
+func TestSplitKeepsSchemas(t *testing.T) {
+	td := ptrace.NewTraces()
+	for _, name := range []string{"a", "b", "c"} {
+		rs := td.ResourceSpans().AppendEmpty()
+		rs.SetSchemaUrl("resource " + name)
+		ss := rs.ScopeSpans().AppendEmpty()
+		ss.SetSchemaUrl("scope " + name)
+		ss.Spans().AppendEmpty().SetName(name)
+	}
+	data, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
+	require.NoError(t, err)
+	r := &request{signal: traces, drafts: []draft{{items: 3, data: data}}}
+	out, err := r.MergeSplit(t.Context(), 2, exporterhelper.RequestSizerTypeItems, nil)
+	require.NoError(t, err)
+	require.Len(t, out, 2)
+	var got []string
+	for _, part := range out {
+		for _, d := range part.(*request).drafts {
+			td, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(d.data)
+			require.NoError(t, err)
+			for _, rs := range td.ResourceSpans().All() {
+				for _, ss := range rs.ScopeSpans().All() {
+					for _, span := range ss.Spans().All() {
+						got = append(got, rs.SchemaUrl()+", "+ss.SchemaUrl()+", "+span.Name())
+					}
+				}
+			}
+		}
+	}
+	require.Equal(t, []string{"resource a, scope a, a", "resource b, scope b, b", "resource c, scope c, c"}, got)
+}
+
 func FuzzRequest(f *testing.F) {
 	f.Add(randomRequest(rand.New(rand.NewPCG(1, 1))).marshal())
 	f.Fuzz(func(t *testing.T, in []byte) {

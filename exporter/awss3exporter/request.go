@@ -169,14 +169,14 @@ func (s *signal) split(d *draft, room, maxSize int, sizer exporterhelper.Request
 		cost := items
 		if sizer == exporterhelper.RequestSizerTypeBytes {
 			cost = sizeField(record)
-			if len(group) == 0 || !sameMemory(at.resource, o.resource) || !sameMemory(at.scope, o.scope) {
+			if len(group) == 0 || !at.is(o) {
 				cost += len(o.resource) + len(o.resourceSchema) + len(o.scope) + len(o.scopeSchema) + 32 // tags and lengths
 			}
 		}
 		if size > 0 && size+cost > limit {
 			flush()
 		}
-		if len(group) > 0 && !(sameMemory(at.resource, o.resource) && sameMemory(at.scope, o.scope)) {
+		if len(group) > 0 && !at.is(o) {
 			flushGroup()
 		}
 		at = *o
@@ -190,11 +190,6 @@ func (s *signal) split(d *draft, room, maxSize int, sizer exporterhelper.Request
 	}
 	flush()
 	return pieces, nil
-}
-
-// sameMemory tells whether two parts of a message are the same part.
-func sameMemory(a, b []byte) bool {
-	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
 // A request on disk: version, number of drafts, then for each the bucket, the

@@ -32,6 +32,16 @@ type origin struct {
 	scope, scopeSchema       []byte
 }
 
+// is tells whether o and other are the same parts of one message, or nothing.
+func (o *origin) is(other *origin) bool {
+	return sameMemory(o.resource, other.resource) && sameMemory(o.resourceSchema, other.resourceSchema) &&
+		sameMemory(o.scope, other.scope) && sameMemory(o.scopeSchema, other.scopeSchema)
+}
+
+func sameMemory(a, b []byte) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
+}
+
 // appendData appends a Data message with records of one origin.
 func (o *origin) appendData(out []byte, records ...[]byte) []byte {
 	scoped := sizeField(o.scope) + sizeField(o.scopeSchema)

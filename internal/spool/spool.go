@@ -76,16 +76,17 @@ type Spool struct {
 	wake  chan struct{} // to keepTime; holds one
 	ended chan struct{} // closed when keepTime has ended
 
-	mu     sync.Mutex
-	closed bool
-	next   uint64  // sequence of the next record
-	gather *commit // records that wait for the disk; nil if none
-	sealed []*Segment
-	news   chan struct{} // closed and replaced when sealed or closed change
-	sealAt uint64        // a Seal waits for the log with this record
-	used   int64         // bytes in the directory
-	full   bool
-	oldest time.Time // of the first record of the log that is open; zero without one
+	mu       sync.Mutex
+	closed   bool
+	next     uint64  // sequence of the next record
+	gather   *commit // records that wait for the disk; nil if none
+	together int     // commits that still wait for more records
+	sealed   []*Segment
+	news     chan struct{} // closed and replaced when sealed or closed change
+	sealAt   uint64        // a Seal waits for the log with this record
+	used     int64         // bytes in the directory
+	full     bool
+	oldest   time.Time // of the first record of the log that is open; zero without one
 
 	disk     sync.Mutex // before mu; for what follows, and the log's file
 	active   *activeLog

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/klauspost/compress/s2"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/exporter"
@@ -18,7 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tailwater-otel/tailwater/exporter/awss3exporter/internal/metadata"
-	"github.com/tailwater-otel/tailwater/internal/otlpspan"
+	"github.com/tailwater-otel/tailwater/internal/archive"
 	"github.com/tailwater-otel/tailwater/internal/spool"
 )
 
@@ -152,10 +151,7 @@ func (a *archiver) deadline(first time.Time) time.Time {
 // Attribute of spans that came out of an archive.
 const replayedAttribute = "archive.replayed"
 
-// buffer is for an encoded request.
-type buffer struct{ plain, packed []byte }
-
-var buffers = sync.Pool{New: func() any { return new(buffer) }}
+var packers = sync.Pool{New: func() any { return &packer{encoder: archive.NewEncoder()} }}
 
 // push puts spans into the spool. It returns once they are on disk. With
 // on_full drop, trouble is the exporter's own and counted: an error would make
@@ -166,15 +162,11 @@ func (a *archiver) push(ctx context.Context, td ptrace.Traces) error {
 	if spans == 0 {
 		return nil
 	}
-	buf := buffers.Get().(*buffer)
-	buf.plain = otlpspan.AppendTraces(buf.plain[:0], td)
-	var err error
-	if len(buf.plain) > maxRequest {
-		err = fmt.Errorf("%w: %d bytes", spool.ErrTooLarge, len(buf.plain))
-	} else {
-		buf.packed = s2.Encode(buf.packed[:cap(buf.packed)], buf.plain)
-		err = a.spool.Append(buf.packed, spans, codecS2) // which copies
-		buffers.Put(buf)
+	p := packers.Get().(*packer)
+	payload, codec, err := p.encode(td)
+	if err == nil {
+		err = a.spool.Append(payload, spans, codec) // which copies
+		packers.Put(p)
 	}
 	if err == nil {
 		a.count.spooled(ctx, spans)

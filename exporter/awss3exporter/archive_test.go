@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/s2"
 	"github.com/parquet-go/parquet-go"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
@@ -322,7 +323,7 @@ func (r *recorder) Delivered(*spool.Segment, []spool.Output, spool.Damage) {}
 func (r *recorder) Abandoned(_ *spool.Segment, err error)                  { panic(err) }
 func (r *recorder) Quarantined(spool.Output, error)                        {}
 
-// What is not OTLP in a log costs itself and nothing else.
+// What has no spans in a log costs itself and nothing else.
 func TestUnreadable(t *testing.T) {
 	cfg := archiveConfig(t)
 	tel, set := testTelemetry(t)
@@ -331,18 +332,56 @@ func TestUnreadable(t *testing.T) {
 	require.NoError(t, a.spool.Append([]byte{0xff, 0xff}, 2, codecNone))
 	require.NoError(t, a.spool.Append([]byte{0xff, 0xff}, 3, codecS2))
 	require.NoError(t, a.spool.Append([]byte{}, 4, 77))
-	// The span's key is fine, its name is not text.
-	bad := (&origin{}).appendData(nil, []byte{0x39, 1, 0, 0, 0, 0, 0, 0, 1, 0x78, 1}, []byte{0x12, 0x01, 0x00})
-	require.NoError(t, a.spool.Append(bad, 2, codecNone))
+	rows, err := archive.NewEncoder().AppendRows(nil, spansOf([]int{3, 4}, time.Now()))
+	require.NoError(t, err)
+	require.NoError(t, a.spool.Append(s2.Encode(nil, rows[:len(rows)-1]), 2, codecRowS2))
 	require.NoError(t, a.ConsumeTraces(t.Context(), spansOf([]int{2}, time.Now())))
 	require.NoError(t, a.Shutdown(t.Context()))
 	times, _ := archived(t, cfg.S3Uploader.Directory)
 	require.Equal(t, 1, times["0200000000000101"], maps.Clone(times))
 	require.Equal(t, 1, times["0200000000000201"])
-	require.GreaterOrEqual(t, reasons(t, tel, "spans_dropped", "reason")["unreadable"], int64(9))
+	require.Equal(t, 1, times["0200000000000301"], "the record's first span can be read")
+	require.Equal(t, int64(2+3+4+1), reasons(t, tel, "spans_dropped", "reason")["unreadable"])
 	kept, err := filepath.Glob(filepath.Join(cfg.spoolDirectory(), "quarantine", "*.sealed"))
 	require.NoError(t, err)
 	require.Len(t, kept, 1)
+}
+
+// TestOldLog: a log of version 1, which has OTLP, gives the rows that it gave
+// the program that wrote it.
+func TestOldLog(t *testing.T) {
+	cfg := archiveConfig(t)
+	require.NoError(t, os.CopyFS(cfg.spoolDirectory(), os.DirFS(filepath.Join("testdata", "spool-v1"))))
+	_, set := testTelemetry(t)
+	a := startArchive(t, set, cfg)
+	require.NoError(t, a.Shutdown(t.Context()))
+	name := filepath.Join(cfg.S3Uploader.Directory, "dt=2026-11-25", "hour=22", "traces_3b34d18e-521e-45f6-be45-16d934d5d04e-1-1-3-0.parquet")
+	file, err := os.Open(name)
+	require.NoError(t, err)
+	defer file.Close()
+	info, err := file.Stat()
+	require.NoError(t, err)
+	f, err := archive.Open(file, info.Size())
+	require.NoError(t, err)
+	require.Equal(t, int64(39), f.Rows)
+	require.Equal(t, "bbc22196d5d1a9288fbc67602d41fed0ca077743ae89353c8ad24ed760da7d03", hex.EncodeToString(f.Digest[:]))
+}
+
+// TestErrorInEncoder: spans that no row can be made of, because of an error in
+// the program, are kept as OTLP, and the next ones are not worse for it.
+func TestErrorInEncoder(t *testing.T) {
+	p := &packer{}
+	td := archivetest.NewMixed(9, 100).Next(3)
+	for _, codec := range []uint8{codecS2, codecRowS2} {
+		payload, got, err := p.encode(td)
+		require.NoError(t, err)
+		require.Equal(t, codec, got)
+		rows, err := decode(&spool.Frame{Codec: got, Payload: payload}, nil)
+		require.NoError(t, err)
+		want, err := archive.NewEncoder().AppendRows(nil, td)
+		require.NoError(t, err)
+		require.Equal(t, want, rows)
+	}
 }
 
 // An error of the program while files are made puts the log aside.

@@ -10,8 +10,6 @@ import (
 	"slices"
 	"time"
 
-	"go.opentelemetry.io/collector/pdata/ptrace"
-
 	"github.com/tailwater-otel/tailwater/internal/archive"
 	"github.com/tailwater-otel/tailwater/internal/spool"
 )
@@ -65,12 +63,11 @@ func (b *builder) build(ctx context.Context, g *spool.Segment, create, temporary
 		builder: b, segment: g, create: create, done: &done,
 		of:      b.partitions.cached(),
 		origins: newOrigins(file),
-		decoded: map[int64]decodedOrigin{},
-		span:    ptrace.NewSpan(),
+		decoded: map[int64]*archive.Origin{},
 		open:    map[string]*partitionFile{},
 	}
 	s := &sorter{create: temporary, name: func(n int) string { return g.Name(n, ".run") }, limit: b.runBytes, window: b.window()}
-	s.reserve(g.Size(), g.Items())
+	s.reserve(g.Items())
 	damage, err := m.read(ctx, s)
 	if err == nil {
 		err = m.origins.w.Flush()
@@ -78,11 +75,11 @@ func (b *builder) build(ctx context.Context, g *spool.Segment, create, temporary
 	if err == nil {
 		m.choose()
 		n := 0
-		err = s.merged(func(ref *spanRef, span []byte) error {
+		err = s.merged(func(ref *spanRef, cells []byte) error {
 			if n++; n%128 == 0 && ctx.Err() != nil {
 				return ctx.Err()
 			}
-			return m.add(ref, span)
+			return m.write(ref, cells)
 		})
 	}
 	if err == nil {
@@ -92,7 +89,7 @@ func (b *builder) build(ctx context.Context, g *spool.Segment, create, temporary
 		return nil, damage, done, err
 	}
 	if done.unreadable > 0 && damage.Err == nil {
-		damage.Err = fmt.Errorf("%d spans are %w", done.unreadable, errOTLP)
+		damage.Err = fmt.Errorf("%d spans cannot be read: %w", done.unreadable, m.unreadable)
 	}
 	return m.outputs, damage, done, nil
 }
@@ -105,16 +102,14 @@ type merge struct {
 	done    *built
 	of      func(time.Time) string
 
-	spans   map[string]int64 // of each partition
-	arrival map[string]bool  // partitions in which spans came
-	allowed map[string]bool
+	unreadable error            // why the first spans that are lost cannot be read
+	spans      map[string]int64 // of each partition
+	arrival    map[string]bool  // partitions in which spans came
+	allowed    map[string]bool
 
 	origins *origins
-	decoded map[int64]decodedOrigin
+	decoded map[int64]*archive.Origin
 
-	bytes   []byte      // of spans: the writers have texts in it
-	span    ptrace.Span // each, one after the other
-	message []byte      // of decode
 	open    map[string]*partitionFile
 	outputs []spool.Output
 }
@@ -129,32 +124,26 @@ func (m *merge) read(ctx context.Context, s *sorter) (spool.Damage, error) {
 		}
 		data, err := decode(&f, buf)
 		if err != nil {
-			m.done.unreadable += int64(f.Items)
+			m.cannotRead(f.Items, err)
 			return nil
 		}
-		if f.Codec != codecNone {
-			buf = data
-		}
+		buf = data
 		ingest := f.Time.UnixNano()
 		m.arrival[m.of(f.Time)] = true
 		read := 0
-		var last origin
+		var last []byte
 		var at int64 // of last
-		err = visit(data, func(o *origin, span []byte) error {
-			key, err := keyOf(span)
-			if err != nil {
-				return err
-			}
-			if read == 0 || !o.is(&last) {
-				if at, err = m.origins.add(o); err != nil {
+		err = archive.VisitRows(data, func(row *archive.Row) (err error) {
+			if read == 0 || !sameMemory(row.Origin, last) {
+				if at, err = m.origins.add(row.Origin); err != nil {
 					return &diskError{err}
 				}
-				last = *o
+				last = row.Origin
 			}
-			if err := s.add(spanRef{key: key, origin: at, ingest: ingest}, span); err != nil {
+			if err := s.add(spanRef{key: row.Key, origin: at, ingest: ingest}, row.Cells); err != nil {
 				return &diskError{err}
 			}
-			m.count(key.Start, ingest)
+			m.count(row.Key.Start, ingest)
 			read++
 			return nil
 		})
@@ -163,10 +152,16 @@ func (m *merge) read(ctx context.Context, s *sorter) (spool.Damage, error) {
 			return disk.error
 		}
 		if err != nil {
-			m.done.unreadable += int64(max(0, f.Items-read))
+			m.cannotRead(max(0, f.Items-read), fmt.Errorf("record %d: %w", f.Seq, err))
 		}
 		return nil
 	})
+}
+
+// cannotRead counts spans of the log that are lost.
+func (m *merge) cannotRead(spans int, err error) {
+	m.done.unreadable += int64(spans)
+	m.unreadable = cmp.Or(m.unreadable, err)
 }
 
 // diskError tells trouble with temporary files from trouble with the data.
@@ -227,46 +222,11 @@ func (m *merge) place(ref *spanRef) (string, int) {
 	return m.of(time.Unix(0, ref.ingest)), why
 }
 
-// chunkBytes are allocated at a time for the bytes of spans. They are free again
-// when the writers have written the last of their texts.
-const chunkBytes = 64 << 10
-
-// add writes a span.
-func (m *merge) add(ref *spanRef, span []byte) error {
-	if cap(m.bytes)-len(m.bytes) < len(span) {
-		m.bytes = make([]byte, 0, max(chunkBytes, len(span)))
-	}
-	from := len(m.bytes)
-	m.bytes = append(m.bytes, span...)
-	if readSpan(m.bytes[from:len(m.bytes):len(m.bytes)], m.span) {
-		return m.write(ref, m.span)
-	}
-	decoded, err := m.decode(span)
-	if err != nil {
-		m.done.unreadable++
-		return nil
-	}
-	return m.write(ref, decoded)
-}
-
-// decode makes a span of any message that is one.
-func (m *merge) decode(record []byte) (ptrace.Span, error) {
-	m.message = (&origin{}).appendData(m.message[:0], record)
-	td, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(m.message) // which copies
-	if err != nil {
-		return ptrace.Span{}, err
-	}
-	return td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0), nil
-}
-
-func (m *merge) write(ref *spanRef, span ptrace.Span) error {
+// write writes a span.
+func (m *merge) write(ref *spanRef, cells []byte) error {
 	o, err := m.origin(ref.origin)
 	if err != nil {
 		return err
-	}
-	if !o.ok {
-		m.done.unreadable++
-		return nil
 	}
 	partition, why := m.place(ref)
 	f, err := m.file(partition)
@@ -274,36 +234,31 @@ func (m *merge) write(ref *spanRef, span ptrace.Span) error {
 		return err
 	}
 	m.done.diverted[why]++
-	rs := o.traces.ResourceSpans().At(0)
-	ss := rs.ScopeSpans().At(0)
-	if err := f.writer.Write(rs.Resource(), rs.SchemaUrl(), ss.Scope(), ss.SchemaUrl(), span, time.Unix(0, ref.ingest), why != notDiverted); err != nil {
+	row := archive.Row{Key: ref.key, Cells: cells}
+	if err := f.writer.Write(o, &row, time.Unix(0, ref.ingest), why != notDiverted); err != nil {
 		return f.file.failed("write a row", err)
 	}
 	return nil
 }
 
-// decodedOrigin is a resource and scope; not ok if they are not OTLP.
-type decodedOrigin struct {
-	traces ptrace.Traces
-	ok     bool
-}
-
 // maxDecoded bounds the origins that are decoded at a time.
 const maxDecoded = 2048
 
-func (m *merge) origin(at int64) (decodedOrigin, error) {
+func (m *merge) origin(at int64) (*archive.Origin, error) {
 	if o, ok := m.decoded[at]; ok {
 		return o, nil
 	}
-	data, err := m.origins.get(at)
+	cells, err := m.origins.get(at)
 	if err != nil {
-		return decodedOrigin{}, err
+		return nil, err
 	}
-	td, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(data)
+	o, err := archive.NewOrigin(cells)
+	if err != nil {
+		return nil, &spool.Unacceptable{Err: err}
+	}
 	if len(m.decoded) >= maxDecoded {
 		clear(m.decoded)
 	}
-	o := decodedOrigin{traces: td, ok: err == nil}
 	m.decoded[at] = o
 	return o, nil
 }

@@ -109,7 +109,7 @@ type ParquetConfig struct {
 	MaxSpoolBytes int64 `mapstructure:"max_spool_bytes"`
 	// What happens when the spool is full: `drop` new spans, or `refuse` them with an error that makes the sender try again. Refuse only where nothing else gets the same spans.
 	OnFull string `mapstructure:"on_full"`
-	// Bytes of the spool's log at which files are made of it. The Parquet is about two thirds of that.
+	// Bytes of the spool's log at which files are made of it. The Parquet is about half of that.
 	MaxFileBytes int64 `mapstructure:"max_file_bytes"`
 	// Age at which files are made at the latest. They are also made a minute after a partition has ended.
 	MaxFileAge time.Duration `mapstructure:"max_file_age"`

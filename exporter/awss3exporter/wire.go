@@ -1,13 +1,10 @@
 package awss3exporter
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 
 	"google.golang.org/protobuf/encoding/protowire"
-
-	"github.com/tailwater-otel/tailwater/internal/archive"
 )
 
 // The OTLP messages of the three signals have the same frame:
@@ -140,42 +137,6 @@ func eachField(message []byte, use func(number protowire.Number, value []byte) e
 		message = message[n:]
 	}
 	return nil
-}
-
-// Fields of a span.
-const (
-	spanTraceID protowire.Number = 1
-	spanSpanID  protowire.Number = 2
-	spanStart   protowire.Number = 7
-)
-
-// keyOf reads the sort key of a span's message.
-func keyOf(span []byte) (archive.Key, error) {
-	var key archive.Key
-	for len(span) > 0 {
-		number, kind, n := protowire.ConsumeTag(span)
-		if n < 0 {
-			return key, fmt.Errorf("%w: %w", errOTLP, protowire.ParseError(n))
-		}
-		span = span[n:]
-		if n = protowire.ConsumeFieldValue(number, kind, span); n < 0 {
-			return key, fmt.Errorf("%w: %w", errOTLP, protowire.ParseError(n))
-		}
-		switch {
-		case number == spanTraceID && kind == protowire.BytesType:
-			id, _ := protowire.ConsumeBytes(span)
-			key.TraceID = [16]byte{}
-			copy(key.TraceID[:], id)
-		case number == spanSpanID && kind == protowire.BytesType:
-			id, _ := protowire.ConsumeBytes(span)
-			key.SpanID = [8]byte{}
-			copy(key.SpanID[:], id)
-		case number == spanStart && kind == protowire.Fixed64Type:
-			key.Start = int64(binary.LittleEndian.Uint64(span))
-		}
-		span = span[n:]
-	}
-	return key, nil
 }
 
 // dataPoints counts the data points of a metric's message, which are field 1

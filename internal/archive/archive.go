@@ -1,6 +1,9 @@
 // Package archive writes spans as rows of Parquet files for SQL engines and
 // reads them back without loss. Both directions of the row schema live here.
 //
+// An Encoder makes rows, which may be kept on disk; a Writer makes a file of
+// them.
+//
 // A row is a span. What SQL asks for often is in flat columns (column.go and
 // hot.go); attributes that no flat column holds are in MAP<STRING,STRING>
 // columns, and a types column beside each map (attributes.go) says what they

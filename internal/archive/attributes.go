@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unsafe"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -121,7 +122,8 @@ type attribute struct {
 // attributes writes a map: what has a flat column to that, the rest to the map.
 // Nested in an element of a list, it begins at the element's repetition level.
 func (r *row) attributes(m pcommon.Map, to mapColumns, hot map[string]*hotAttribute, kind ptrace.SpanKind, begin uint8) {
-	list := r.list[:0]
+	var room [24]attribute // not in r: there each pointer in it costs while the garbage collector runs
+	list := room[:0]
 	for key, value := range m.All() {
 		a := attribute{key: key, value: value}
 		if h := hot[key]; h != nil && h.kinds.has(kind) {
@@ -132,8 +134,8 @@ func (r *row) attributes(m pcommon.Map, to mapColumns, hot map[string]*hotAttrib
 	list = r.withoutDuplicates(list)
 	for i := range list {
 		if h := list[i].hot; h != nil {
-			if best := r.best[h.column]; best == nil || best.hot.rank > h.rank {
-				r.best[h.column] = &list[i]
+			if best := r.best[h.column]; best == 0 || list[best-1].hot.rank > h.rank {
+				r.best[h.column] = i + 1
 			}
 		}
 	}
@@ -141,7 +143,7 @@ func (r *row) attributes(m pcommon.Map, to mapColumns, hot map[string]*hotAttrib
 	repetition := begin
 	for i := range list {
 		a := &list[i]
-		if a.hot != nil && r.hotColumn(a, r.best[a.hot.column]) {
+		if a.hot != nil && r.hotColumn(a, &list[r.best[a.hot.column]-1]) {
 			types, allStrings = append(types, a.hot.code...), false
 			continue
 		}
@@ -157,7 +159,7 @@ func (r *row) attributes(m pcommon.Map, to mapColumns, hot map[string]*hotAttrib
 			var exact bool
 			r.scratch, typ, exact = appendText(r.scratch[:0], a.value)
 			r.exact = r.exact && exact
-			r.add(to.value, repetition, r.arena.copy(r.scratch))
+			r.addBytes(to.value, repetition, r.scratch)
 		}
 		types, allStrings = append(types, typ), allStrings && typ == typeString
 		repetition = leafLevels[to.key].repetition
@@ -170,17 +172,16 @@ func (r *row) attributes(m pcommon.Map, to mapColumns, hot map[string]*hotAttrib
 	}
 	switch {
 	case !allStrings:
-		r.add(to.types, begin, r.arena.copy(types))
+		r.addBytes(to.types, begin, types)
 	case to.types > leafScopeAttributesKey:
 		r.addNull(to.types, begin, leafLevels[to.types].definition-1)
 	}
 	for i := range list {
 		if h := list[i].hot; h != nil {
-			r.best[h.column] = nil
+			r.best[h.column] = 0
 		}
 	}
-	clear(list)
-	r.list, r.types = list[:0], types
+	r.types = types
 }
 
 // hotColumn writes the flat column of an attribute, if the attribute is the
@@ -222,14 +223,14 @@ func fits(a *attribute, integer bool) bool {
 }
 
 // scalarText returns a value as a flat column of text shows it: scalars and
-// the string of a slice that has no other element.
+// the string of a slice that has no other element. The text may be scratch.
 func (r *row) scalarText(v pcommon.Value) (string, bool) {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
 		return v.Str(), true
 	case pcommon.ValueTypeInt, pcommon.ValueTypeBool, pcommon.ValueTypeDouble:
 		r.scratch, _, _ = appendText(r.scratch[:0], v)
-		return r.arena.copy(r.scratch), true
+		return unsafe.String(unsafe.SliceData(r.scratch), len(r.scratch)), true
 	case pcommon.ValueTypeSlice:
 		if v.Slice().Len() == 1 && v.Slice().At(0).Type() == pcommon.ValueTypeStr {
 			return v.Slice().At(0).Str(), true

@@ -1,8 +1,8 @@
 package archive
 
 import (
+	"encoding/binary"
 	"fmt"
-	"slices"
 
 	"github.com/parquet-go/parquet-go"
 )
@@ -10,52 +10,96 @@ import (
 // batch holds rows by column, as the columns take them. Most columns have no
 // value for long stretches of rows: they get those rows all at once, when one has
 // a value or the row group ends.
-// What was written is cleared: a text may keep much memory of its span's alive.
 type batch struct {
+	cells  []byte // that the texts are in
 	values [numLeaves][]parquet.Value
 	filled [numLeaves]int // the rows that values has
 	owed   [numLeaves]int // rows without a value, before those, that the column has not got
 	rows   int
 	bytes  int // of the texts, about
-	arena  *arena
-}
-
-// slot appends a value of the row that is being made, which is null until it
-// is set. Values of one column come in their order.
-func (b *batch) slot(l leaf) *parquet.Value {
-	if b.filled[l] <= b.rows {
-		b.begin(l)
-	}
-	values := append(b.values[l], parquet.Value{})
-	b.values[l] = values
-	return &values[len(values)-1]
-}
-
-func (b *batch) begin(l leaf) {
-	if b.filled[l] < b.rows {
-		b.pad(l)
-	}
-	b.filled[l]++
 }
 
 // next completes the row that is being made.
 func (b *batch) next() { b.rows++ }
 
-// drop takes back the row that is being made.
-func (b *batch) drop() {
-	for l := range numLeaves {
-		if b.filled[l] <= b.rows {
-			continue
+var errCells = fmt.Errorf("%w: a cell cannot be of its row", ErrRows)
+
+// put appends the cells of the row that is being made (row.go). It copies them.
+// After an error the batch is of no use.
+func (b *batch) put(cells []byte) error {
+	// Texts stay where they are when there is no more room behind them.
+	from := len(b.cells)
+	b.cells = append(b.cells, cells...)
+	for c := b.cells[from:]; len(c) > 0; {
+		if len(c) < 3 {
+			return errCells
 		}
-		from := len(b.values[l]) - 1
-		for b.values[l][from].RepetitionLevel() > 0 {
-			from--
+		l, repetition, definition := leaf(c[0]), c[1], c[2]
+		c = c[3:]
+		if l >= numLeaves || repetition > leafLevels[l].repetition || definition > leafLevels[l].definition {
+			return errCells
 		}
-		clear(b.values[l][from:])
-		b.values[l] = b.values[l][:from]
-		b.filled[l]--
+		if repetition == 0 {
+			if !b.begin(l) {
+				return errCells
+			}
+		} else if b.filled[l] <= b.rows {
+			return errCells // the row has none yet
+		}
+		var v parquet.Value
+		if definition == leafLevels[l].definition {
+			n := 0
+			if v, n = value(leafKinds[l], c); n <= 0 {
+				return errCells
+			}
+			c = c[n:]
+		}
+		v.SetRepetitionLevel(int(repetition))
+		v.SetDefinitionLevel(int(definition))
+		b.values[l] = append(b.values[l], v) // the columns know their index; the values need not
+	}
+	return nil
+}
+
+// value reads the value of a cell. It returns how many bytes it has, or 0. A
+// text shares memory with c.
+func value(kind parquet.Kind, c []byte) (parquet.Value, int) {
+	if kind == parquet.ByteArray {
+		size, n := binary.Uvarint(c)
+		if n <= 0 || size > uint64(len(c)-n) {
+			return parquet.Value{}, 0
+		}
+		end := n + int(size)
+		return parquet.ByteArrayValue(c[n:end:end]), end
+	}
+	if len(c) < 8 {
+		return parquet.Value{}, 0
+	}
+	switch n := binary.LittleEndian.Uint64(c); kind {
+	case parquet.Int32:
+		return parquet.Int32Value(int32(n)), 8
+	case parquet.Int64:
+		return parquet.Int64Value(int64(n)), 8
+	default:
+		return parquet.BooleanValue(n != 0), 8
 	}
 }
+
+// begin makes the row that is being made have a value in a column. It returns
+// false if it has.
+func (b *batch) begin(l leaf) bool {
+	if b.filled[l] > b.rows {
+		return false
+	}
+	if b.filled[l] < b.rows {
+		b.pad(l)
+	}
+	b.filled[l]++
+	return true
+}
+
+// has says whether the row that is being made has a value in a column.
+func (b *batch) has(l leaf) bool { return b.filled[l] > b.rows }
 
 // columnValues are the values of one column in a row.
 type columnValues struct {
@@ -63,24 +107,26 @@ type columnValues struct {
 	values []parquet.Value
 }
 
-// take returns a copy of the row that is being made, and drops it.
-func (b *batch) take() (row []columnValues) {
-	for l := range numLeaves {
-		if len(b.values[l]) > 0 {
-			row = append(row, columnValues{l, slices.Clone(b.values[l])})
-		}
-	}
-	b.drop()
-	return row
-}
-
-// putAll appends what take returned.
-func (b *batch) putAll(row []columnValues) {
+// putAll appends values of columns of which the row has none yet.
+func (b *batch) putAll(row []columnValues) error {
 	for i := range row {
 		l := row[i].leaf
-		b.begin(l)
+		if !b.begin(l) {
+			return errCells
+		}
 		b.values[l] = append(b.values[l], row[i].values...)
 	}
+	return nil
+}
+
+// set appends the value of a column of which the row has none yet.
+func (b *batch) set(l leaf, v parquet.Value) error {
+	if !b.begin(l) {
+		return errCells
+	}
+	v.SetDefinitionLevel(int(leafLevels[l].definition))
+	b.values[l] = append(b.values[l], v)
+	return nil
 }
 
 // pad appends the rows that have no value in a column.
@@ -103,11 +149,12 @@ func (b *batch) flush(columns []*parquet.ColumnWriter) error {
 		if err := write(columns, l, b.values[l]); err != nil {
 			return err
 		}
-		clear(b.values[l])
 		b.values[l], b.filled[l] = b.values[l][:0], 0
 	}
-	b.rows, b.bytes = 0, 0
-	b.arena.reset()
+	b.rows, b.bytes, b.cells = 0, 0, b.cells[:0]
+	if cap(b.cells) > 4*maxBatchBytes { // there was a very large span
+		b.cells = nil
+	}
 	return nil
 }
 

@@ -39,7 +39,7 @@ func (r *row) entityRefs(res pcommon.Resource) {
 		})
 	}
 	text, _ := json.Marshal(list) // strings only: cannot fail
-	r.set(colResourceEntityRefs, r.arena.copy(text))
+	r.addBytes(colResourceEntityRefs, 0, text)
 }
 
 // setEntityRefs is the other direction.

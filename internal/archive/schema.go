@@ -160,15 +160,16 @@ var unbounded = func() (paths [][]string) {
 // levels are the levels of a value that is there.
 type levels struct{ repetition, definition uint8 }
 
-// leafLevels and leafPaths describe the columns of values.
-var leafLevels, leafPaths = func() (l [numLeaves]levels, paths [numLeaves]string) {
+// leafLevels, leafKinds and leafPaths describe the columns of values.
+var leafLevels, leafKinds, leafPaths = func() (l [numLeaves]levels, kinds [numLeaves]parquet.Kind, paths [numLeaves]string) {
 	for i, path := range schema.Columns() {
 		column, _ := schema.Lookup(path...)
 		if column.ColumnIndex != i {
 			panic("archive: columns are not in the order of the schema")
 		}
 		l[i] = levels{uint8(column.MaxRepetitionLevel), uint8(column.MaxDefinitionLevel)}
+		kinds[i] = column.Node.Type().Kind()
 		paths[i] = strings.Join(path, ".")
 	}
-	return l, paths
+	return l, kinds, paths
 }()

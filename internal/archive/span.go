@@ -11,17 +11,21 @@ import (
 	"github.com/tailwater-otel/tailwater/internal/segmentspan"
 )
 
-// span writes the cells that a span itself fills.
+// ids writes the cells of a span's ids, which are the first.
+func (r *row) ids(k *Key) {
+	r.addHex(colTraceID, 0, k.TraceID[:])
+	r.addHex(colSpanID, 0, k.SpanID[:])
+}
+
+// span writes the other cells that a span itself fills.
 func (r *row) span(span ptrace.Span, facts *segmentspan.Facts) {
-	trace, id, parent := span.TraceID(), span.SpanID(), span.ParentSpanID()
-	r.set(colTraceID, r.hex(trace[:]))
-	r.set(colSpanID, r.hex(id[:]))
+	trace, parent := span.TraceID(), span.ParentSpanID()
 	if !parent.IsEmpty() {
-		r.set(colParentSpanID, r.hex(parent[:]))
+		r.addHex(colParentSpanID, 0, parent[:])
 	}
 	if !trace.IsEmpty() {
 		r.scratch = segment.TraceID(trace).Append(r.scratch[:0])
-		r.set(colXRayTraceID, r.arena.copy(r.scratch))
+		r.addBytes(colXRayTraceID, 0, r.scratch)
 	}
 	r.setText(colTraceState, span.TraceState().AsRaw())
 	r.setCount(colFlags, span.Flags())
@@ -66,8 +70,8 @@ func (r *row) event(event ptrace.SpanEvent, repetition uint8) {
 
 func (r *row) link(link ptrace.SpanLink, repetition uint8) {
 	trace, id := link.TraceID(), link.SpanID()
-	r.add(leafLinkTraceID, repetition, r.hex(trace[:]))
-	r.add(leafLinkSpanID, repetition, r.hex(id[:]))
+	r.addHex(leafLinkTraceID, repetition, trace[:])
+	r.addHex(leafLinkSpanID, repetition, id[:])
 	r.nestedText(leafLinkTraceState, repetition, link.TraceState().AsRaw())
 	r.nestedCount(leafLinkFlags, repetition, link.Flags())
 	r.attributes(link.Attributes(), linkMap, nil, 0, repetition)

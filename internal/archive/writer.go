@@ -2,20 +2,17 @@ package archive
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash"
 	"io"
+	"strings"
 	"time"
-	"unsafe"
 
 	"github.com/parquet-go/parquet-go"
-	"go.opentelemetry.io/collector/pdata/pcommon"
-	"go.opentelemetry.io/collector/pdata/ptrace"
-
-	"github.com/tailwater-otel/tailwater/internal/segmentspan"
 )
 
 // Options are the settings of a Writer. The texts go to the file's metadata.
@@ -63,17 +60,15 @@ type Writer struct {
 	options   Options
 	parquet   *parquet.GenericWriter[any]
 	columns   []*parquet.ColumnWriter
-	describer *segmentspan.Describer
-
-	row     row
-	batch   *batch
-	origins originCache
+	collector []columnValues
+	batch     *batch
 
 	groupRows  int
 	groupBytes int
 
 	last    Key
-	lastRow []byte              // what the last row says
+	lastRow []byte              // what the last row says: its origin's digest and its cells
+	row     row                 // scratch of isDuplicate
 	seen    map[string]struct{} // of the rows with the same key before it
 	seenLen int
 
@@ -86,18 +81,24 @@ type Writer struct {
 // NewWriter returns a Writer. The caller closes w after it closed the Writer.
 func NewWriter(w io.Writer, o Options) *Writer {
 	pw := parquet.NewGenericWriter[any](w, writerOptions()...)
-	a := &arena{chunk: 64 << 10}
-	b := &batch{arena: a}
 	return &Writer{
 		options:   o.withDefaults(),
 		parquet:   pw,
 		columns:   pw.ColumnWriters(),
-		describer: segmentspan.NewDescriber(),
-		row:       row{arena: a, batch: b},
-		batch:     b,
-		origins:   originCache{row: row{arena: &arena{chunk: 4 << 10}, batch: &batch{}}},
+		collector: collectorOf(o.Collector),
+		batch:     &batch{},
 		digest:    sha256.New(),
 	}
+}
+
+// collectorOf returns the column of a collector, if it has a name.
+func collectorOf(name string) []columnValues {
+	if name == "" {
+		return nil
+	}
+	v := parquet.ByteArrayValue([]byte(strings.ToValidUTF8(name, "\uFFFD")))
+	v.SetDefinitionLevel(int(leafLevels[colCollectorID].definition))
+	return []columnValues{{colCollectorID, []parquet.Value{v}}}
 }
 
 func (o Options) withDefaults() Options {
@@ -138,78 +139,70 @@ func writerOptions() []parquet.WriterOption {
 // makes one of a hundred answers a false yes.
 const bloomBits = 10
 
-// Write adds a span with its resource and scope, which it does not keep beyond
-// the call; but it remembers the last few resources and scopes by identity, so
-// one that was handed in must not be changed while the Writer is in use.
+// Write adds a row to those of its origin. It copies the row.
 //
-// Spans come in the order of their keys. Rows that are equal in all that the
+// Rows come in the order of their keys. Those that are equal in all that the
 // span says, whatever their ingest time, are written once; an in-progress span
 // and its completed form are not equal. late marks a span that is not in the
 // partition of its start time.
-func (w *Writer) Write(res pcommon.Resource, resSchema string, scope pcommon.InstrumentationScope, scopeSchema string, span ptrace.Span, ingest time.Time, late bool) error {
+func (w *Writer) Write(o *Origin, row *Row, ingest time.Time, late bool) error {
 	if w.err != nil {
 		return w.err
 	}
-	key := KeyOf(span)
-	same := w.info.Rows > 0 && key == w.last
+	key := &row.Key
+	same := w.info.Rows > 0 && *key == w.last
 	if w.info.Rows > 0 && key.Compare(w.last, w.options.Window) < 0 {
 		return w.fail(fmt.Errorf("span %x of trace %x comes out of order", key.SpanID, key.TraceID))
 	}
-	o := w.origins.get(w.describer, originKey{res, scope, resSchema, scopeSchema})
-	r := &w.row
-	r.reset()
-	r.encoded = append(r.encoded, o.digest[:]...)
-	facts := w.describer.Span(span, &o.facts, false)
-	r.span(span, &facts)
-	exact := r.exact && o.exact
-	if !exact {
-		raw, err := rawOf(res, resSchema, scope, scopeSchema, span)
-		if err != nil {
-			return w.fail(err)
-		}
-		r.set(colRaw, unsafe.String(unsafe.SliceData(raw), len(raw)))
-	}
-	if w.isDuplicate(same) {
-		w.batch.drop()
+	if w.isDuplicate(o, row, same) {
 		w.info.Duplicates++
 		return nil
 	}
-	w.last = key
-	if !exact {
+	w.last = *key
+	b := w.batch
+	if err := cmp.Or(
+		b.put(w.lastRow[len(o.digest):]),
+		b.putAll(o.values),
+		b.set(colIngestTime, parquet.Int64Value(ingest.UnixMicro())),
+		b.set(colIsLate, parquet.BooleanValue(late)),
+		b.putAll(w.collector),
+	); err != nil {
+		return w.fail(fmt.Errorf("span %x of trace %x: %w", key.SpanID, key.TraceID, err))
+	}
+	if b.has(colRaw) {
 		w.info.Raw++
 	}
-	r.setInt64(colIngestTime, ingest.UnixMicro())
-	r.setBool(colIsLate, late)
-	r.setText(colCollectorID, w.options.Collector)
-	w.batch.putAll(o.values)
-	w.batch.next()
+	b.next()
 	w.addToInfo(key.Start, ingest, late)
 	size := o.bytes + len(w.lastRow)
-	w.batch.bytes += size
+	b.bytes += size
 	w.groupBytes += size
 	w.groupRows++
 	switch {
 	case w.groupRows >= w.options.RowGroupRows || w.groupBytes >= maxGroupBytes:
 		w.groupRows, w.groupBytes = 0, 0
-		if err := w.batch.finish(w.columns); err != nil {
+		if err := b.finish(w.columns); err != nil {
 			return w.fail(err)
 		}
 		if err := w.parquet.Flush(); err != nil {
 			return w.fail(fmt.Errorf("write a row group: %w", err))
 		}
-	case w.batch.rows >= maxBatchRows || w.batch.bytes >= maxBatchBytes:
-		if err := w.batch.flush(w.columns); err != nil {
+	case b.rows >= maxBatchRows || b.bytes >= maxBatchBytes:
+		if err := b.flush(w.columns); err != nil {
 			return w.fail(err)
 		}
 	}
 	return nil
 }
 
-// isDuplicate says whether w.row was written before, and if not makes it the
+// isDuplicate says whether a row was written before, and if not makes it the
 // last one.
-func (w *Writer) isDuplicate(sameKey bool) bool {
+func (w *Writer) isDuplicate(o *Origin, r *Row, sameKey bool) bool {
+	w.row.cells = append(w.row.cells[:0], o.digest[:]...)
+	w.row.ids(&r.Key)
+	w.row.cells = append(w.row.cells, r.Cells...)
 	if sameKey {
-		if _, found := w.seen[string(w.row.encoded)]; found || bytes.Equal(w.row.encoded, w.lastRow) {
+		if _, found := w.seen[string(w.row.cells)]; found || bytes.Equal(w.row.cells, w.lastRow) {
 			return true
 		}
 		if w.seenLen < maxSeenBytes {
@@ -223,7 +216,7 @@ func (w *Writer) isDuplicate(sameKey bool) bool {
 		clear(w.seen)
 		w.seenLen = 0
 	}
-	w.row.encoded, w.lastRow = w.lastRow[:0], w.row.encoded
+	w.row.cells, w.lastRow = w.lastRow, w.row.cells
 	return false
 }
 
@@ -268,17 +261,4 @@ func (w *Writer) Close() (Info, error) {
 func (w *Writer) fail(err error) error {
 	w.err = err
 	return err
-}
-
-// rawOf returns a span with its resource and scope as OTLP.
-func rawOf(res pcommon.Resource, resSchema string, scope pcommon.InstrumentationScope, scopeSchema string, span ptrace.Span) ([]byte, error) {
-	td := ptrace.NewTraces()
-	rs := td.ResourceSpans().AppendEmpty()
-	res.CopyTo(rs.Resource())
-	rs.SetSchemaUrl(resSchema)
-	ss := rs.ScopeSpans().AppendEmpty()
-	scope.CopyTo(ss.Scope())
-	ss.SetSchemaUrl(scopeSchema)
-	span.CopyTo(ss.Spans().AppendEmpty())
-	return (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
 }

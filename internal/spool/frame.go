@@ -20,8 +20,9 @@ import (
 // comes after the checksum.
 const (
 	// Version is the version of the log that this program writes. It reads
-	// this one and the one before.
-	Version       = 1
+	// this one and the one before. Version 2 may have payloads that programs of
+	// version 1 do not know; the rest is the same.
+	Version       = 2
 	oldestVersion = 1
 
 	headerSize      = 8 + 16 + 8 + 4

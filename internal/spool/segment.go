@@ -37,9 +37,6 @@ func (g *Segment) Node() string { return g.spool.Node() }
 // Start returns when the first record came.
 func (g *Segment) Start() time.Time { return g.start }
 
-// Size returns the bytes of the log.
-func (g *Segment) Size() int64 { return g.size }
-
 func (g *Segment) logName() string {
 	return fmt.Sprintf("%08x-%016x-%016x-%d%s", g.epoch, g.first, g.last, g.items, sealedSuffix)
 }

@@ -256,9 +256,9 @@ func TestNewerVersionStays(t *testing.T) {
 	finish(t, s, &bucket{dir: t.TempDir()})
 	require.Subset(t, names(t, o.Directory), []string{sealed, opened})
 
-	require.NoError(t, os.WriteFile(filepath.Join(o.Directory, nodeName), []byte(`{"format":2,"node":"0d0a4a58-2f0e-4bd3-94b9-5b3b4a4b0f0b"}`), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(o.Directory, nodeName), []byte(`{"format":3,"node":"0d0a4a58-2f0e-4bd3-94b9-5b3b4a4b0f0b"}`), 0o600))
 	_, _, err := Open(o)
-	require.ErrorContains(t, err, "format 2")
+	require.ErrorContains(t, err, "format 3")
 }
 
 func TestQuarantine(t *testing.T) {

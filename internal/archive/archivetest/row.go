@@ -49,12 +49,36 @@ func MixedRows(seed uint64, n int) []Row {
 
 // Write writes rows to a Writer.
 func Write(w *archive.Writer, rows []Row, ingest time.Time) error {
-	for _, r := range rows {
-		if err := w.Write(r.Resource, r.ResourceSchema, r.Scope, r.ScopeSchema, r.Span, ingest, false); err != nil {
-			return err
-		}
+	encoded, err := Encode(rows)
+	if err != nil {
+		return err
 	}
-	return nil
+	return WriteEncoded(w, encoded, ingest)
+}
+
+// Encode encodes rows, each in a group of its own.
+func Encode(rows []Row) ([]byte, error) {
+	td := ptrace.NewTraces()
+	for i := range rows {
+		rows[i].Traces().ResourceSpans().MoveAndAppendTo(td.ResourceSpans())
+	}
+	return archive.NewEncoder().AppendRows(nil, td)
+}
+
+// WriteEncoded writes encoded rows to a Writer.
+func WriteEncoded(w *archive.Writer, encoded []byte, ingest time.Time) error {
+	origins := map[string]*archive.Origin{}
+	return archive.VisitRows(encoded, func(r *archive.Row) error {
+		o := origins[string(r.Origin)]
+		if o == nil {
+			var err error
+			if o, err = archive.NewOrigin(r.Origin); err != nil {
+				return err
+			}
+			origins[string(r.Origin)] = o
+		}
+		return w.Write(o, r, ingest, false)
+	})
 }
 
 // Traces returns the span alone.

@@ -171,7 +171,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ExporterAwss3SpansDropped, err = builder.meter.Int64Counter(
 		"otelcol_exporter_awss3_spans_dropped",
-		metric.WithDescription("Spans that the archive does not have, by reason: spool_full, spool_error (the disk failed), too_large (one request over 256 MiB), shutdown (came after it), damaged (the disk spoilt the log; what is left of it is in quarantine), unreadable (no OTLP in an intact log; as damaged) [Alpha]"),
+		metric.WithDescription("Spans that the archive does not have, by reason: spool_full, spool_error (the disk failed), too_large (one request over 256 MiB), shutdown (came after it), damaged (the disk spoilt the log; what is left of it is in quarantine), unreadable (no spans in an intact log; as damaged) [Alpha]"),
 		metric.WithUnit("{span}"),
 	)
 	errs = errors.Join(errs, err)

@@ -104,7 +104,7 @@ func AssertEqualExporterAwss3SpansDiverted(t *testing.T, tt *componenttest.Telem
 func AssertEqualExporterAwss3SpansDropped(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_awss3_spans_dropped",
-		Description: "Spans that the archive does not have, by reason: spool_full, spool_error (the disk failed), too_large (one request over 256 MiB), shutdown (came after it), damaged (the disk spoilt the log; what is left of it is in quarantine), unreadable (no OTLP in an intact log; as damaged) [Alpha]",
+		Description: "Spans that the archive does not have, by reason: spool_full, spool_error (the disk failed), too_large (one request over 256 MiB), shutdown (came after it), damaged (the disk spoilt the log; what is left of it is in quarantine), unreadable (no spans in an intact log; as damaged) [Alpha]",
 		Unit:        "{span}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

@@ -75,14 +75,12 @@ func TestArchiveVerdict(t *testing.T) {
 	require.Contains(t, table, "| uniform | peer, otlp_json + gzip | 5.50 | 1.00 | 28.0 | 1.00 | 0 | 10 | – |")
 	require.Contains(t, table, "| mixed | ours, parquet | 10.00 | 1.00 | 50.0 | 0.62 | 0 | 10 | PASS |")
 	require.Contains(t, table, "| partitioned | ours, parquet | – | – | 50.0 | – | 0 | 200 | PASS |")
-	require.Contains(t, table, "uniform spans ≤ 6 µs (the aim is 4) where otlp_json + gzip takes 5.2, so ≤ 6.35 µs (4.23) here;")
 	for name, test := range map[string]struct {
 		at      int
 		run     archiveRun
 		verdict string
 	}{
 		"slow":                  {2, run(2, 10.5, 30, 100, 10, 1), failed},
-		"slow beside the peer":  {3, run(3, 8, 28, 100, 10, 1), failed},
 		"uniform lost":          {2, run(2, 9, 30, 99, 10, 1), failed},
 		"slower than the ratio": {6, run(6, 19, 50, 100, 10, 1), failed},
 		"large":                 {6, run(6, 17, 60, 100, 10, 1), failed},
@@ -96,16 +94,9 @@ func TestArchiveVerdict(t *testing.T) {
 		require.False(t, ok, "%s\n%s", name, table)
 		require.Contains(t, table, "| "+test.verdict+" |", name)
 	}
-	slow := slices.Clone(good)
-	slow[2], slow[3] = run(2, 13, 30, 100, 10, 1), run(3, 14, 28, 100, 10, 1)
-	ok, table = reportArchive(slow)
-	require.True(t, ok, "on a machine of half the speed\n%s", table)
 	without := slices.DeleteFunc(slices.Clone(good), func(r archiveRun) bool { return r.way.side == "peer" })
 	ok, table = reportArchive(without)
 	require.True(t, ok, table)
-	without[1] = run(2, 10.1, 30, 100, 10, 1)
-	ok, table = reportArchive(without)
-	require.False(t, ok, "without the peer the time counts as it stands\n%s", table)
 }
 
 func TestWithoutArchive(t *testing.T) {

@@ -19,8 +19,7 @@ type row struct {
 	latency time.Duration // of the endpoint's answer
 	workers int           // num_workers of both exporters
 
-	must, aim  float64 // CPU time an item, in µs; 0 means that loss is what counts
-	budgetPeer float64 // CPU time of the peer where must and aim were set, in µs
+	must, aim float64 // CPU time an item, in µs; 0 means that loss is what counts
 
 	tail                bool    // through the tail sampler, instead of to X-Ray
 	keep                float64 // share of the traces that it keeps
@@ -52,31 +51,19 @@ func (l load) datagrams() bool { return l < otlpSpans }
 
 // allRows are the rows of the budget that are measured so far. Times in µs.
 var allRows = []row{
-	{name: "mid-2000", item: "2.9 KB segment with 5 subsegments", load: midSegments, rate: 2000, workers: 8, must: 80, aim: 41, budgetPeer: 340},
-	{name: "mid-4000", item: "2.9 KB segment with 5 subsegments", load: midSegments, rate: 4000, workers: 8, must: 80, aim: 41, budgetPeer: 340, extra: true},
-	{name: "small-4000", item: "0.7 KB segment", load: smallSegments, rate: 4000, workers: 8, must: 40, aim: 21, budgetPeer: 78},
-	{name: "small-8000", item: "0.7 KB segment", load: smallSegments, rate: 8000, workers: 8, must: 40, aim: 21, budgetPeer: 78, extra: true},
-	{name: "large-200", item: "19 KB segment with 40 subsegments", load: largeSegments, rate: 200, workers: 8, must: 400, aim: 140, budgetPeer: 1950},
+	{name: "mid-2000", item: "2.9 KB segment with 5 subsegments", load: midSegments, rate: 2000, workers: 8, must: 80, aim: 41},
+	{name: "mid-4000", item: "2.9 KB segment with 5 subsegments", load: midSegments, rate: 4000, workers: 8, must: 80, aim: 41, extra: true},
+	{name: "small-4000", item: "0.7 KB segment", load: smallSegments, rate: 4000, workers: 8, must: 40, aim: 21},
+	{name: "small-8000", item: "0.7 KB segment", load: smallSegments, rate: 8000, workers: 8, must: 40, aim: 21, extra: true},
+	{name: "large-200", item: "19 KB segment with 40 subsegments", load: largeSegments, rate: 200, workers: 8, must: 400, aim: 140},
 	{name: "loss-16000", item: "0.7 KB segment, 20 ms endpoint", load: smallSegments, rate: 16000, workers: 8, latency: 20 * time.Millisecond},
 	{name: "loss-30000", item: "0.7 KB segment, 20 ms endpoint, 16 workers", load: smallSegments, rate: 30000, workers: 16, latency: 20 * time.Millisecond, oursOnly: true, noVerdict: true},
-	{name: "otlp-10000", item: "OTLP span, beyond nop", load: otlpSpans, rate: 10000, workers: 8, must: 8, aim: 4, budgetPeer: 26, beyondNop: true},
-	{name: "tail-10000", item: "span through tail sampling, 5 % kept, beyond nop, 2 cores", load: otlpSpans, rate: 10000, must: 2.2, aim: 1, budgetPeer: 2.2, beyondNop: true, tail: true, keep: 0.05, cores: 2, mustBytes: 600, aimBytes: 350},
-	{name: "tail-10000-1", item: "the same, 1 core", load: otlpSpans, rate: 10000, must: 2.2, aim: 1, budgetPeer: 2.2, beyondNop: true, tail: true, keep: 0.05, cores: 1, mustBytes: 600, aimBytes: 350, extra: true},
-	{name: "tail-all-10000", item: "the same, all kept, 2 cores", load: otlpSpans, rate: 10000, must: 2.2, aim: 1, budgetPeer: 2.2, beyondNop: true, tail: true, keep: 1, cores: 2, mustBytes: 600, aimBytes: 350, extra: true},
+	{name: "otlp-10000", item: "OTLP span, beyond nop", load: otlpSpans, rate: 10000, workers: 8, must: 8, aim: 4, beyondNop: true},
+	{name: "tail-10000", item: "span through tail sampling, 5 % kept, beyond nop, 2 cores", load: otlpSpans, rate: 10000, must: 2.2, aim: 1, beyondNop: true, tail: true, keep: 0.05, cores: 2, mustBytes: 600, aimBytes: 350},
+	{name: "tail-10000-1", item: "the same, 1 core", load: otlpSpans, rate: 10000, must: 2.2, aim: 1, beyondNop: true, tail: true, keep: 0.05, cores: 1, mustBytes: 600, aimBytes: 350, extra: true},
+	{name: "tail-all-10000", item: "the same, all kept, 2 cores", load: otlpSpans, rate: 10000, must: 2.2, aim: 1, beyondNop: true, tail: true, keep: 1, cores: 2, mustBytes: 600, aimBytes: 350, extra: true},
 	{name: "metrics-10000", item: "span to metrics, beyond nop", load: otlpSpans, rate: 10000, must: 1, aim: 0.5, beyondNop: true, metrics: true, noVerdict: true},
 	{name: "emf-10000", item: "data point to CloudWatch, beyond nop", load: otlpPoints, rate: 10000, workers: 8, beyondNop: true, emf: true},
-}
-
-// here is a time of the budget at this machine's speed. The same work takes
-// twice the time on some machines of two cores, so the budget is held beside the
-// peer: what the peer takes in the same run, beside what it took where the budget
-// was set, is how much slower the machine is. Without the peer it is the time as
-// it stands.
-func (r row) here(budget float64, peer summary) float64 {
-	if r.budgetPeer == 0 || peer.valid == 0 || peer.cpu <= 0 {
-		return budget
-	}
-	return budget * peer.cpu / r.budgetPeer
 }
 
 // hold is how long a tail sampler holds each trace. All spans of a trace come
